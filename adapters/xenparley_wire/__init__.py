@@ -1,0 +1,1 @@
+"""Codecs without I/O for Xen's wire formats: S-expressions, XenStore frames, hypercall ABIs."""
