@@ -1,0 +1,1 @@
+"""Negotiation: which channel answers what, and why. Pure; explanations are data."""
