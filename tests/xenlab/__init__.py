@@ -1,0 +1,1 @@
+"""A real Xen host in software emulation: built from Debian's packages, booted by QEMU."""
