@@ -34,7 +34,7 @@ def _run(script: str, environment: dict[str, str]) -> None:
         env={**os.environ, **environment},
         stdin=subprocess.DEVNULL,
         start_new_session=True,
-        preexec_fn=die_with_parent,  # noqa: PLW1509
+        preexec_fn=die_with_parent,
     )
     try:
         status = child.wait(LIMIT)

@@ -1,4 +1,4 @@
-"""The command: ``lab build|start|sh|stop|status|share|console|deps``."""
+"""The command: ``lab build|start|push|sh|stop|status|share|console|deps``."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from xenlab.builder import build
 from xenlab.keeper import Settings, keep
 from xenlab.machine import Machine
 from xenlab.places import LabError, Places
+from xenlab.project import INSIDE, push
 
 __all__ = ["main"]
 
@@ -39,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     shell.add_argument("-i", "--stdin", action="store_true", help="pass standard input")
     shell.add_argument("words", nargs=argparse.REMAINDER, help="the command")
 
+    verbs.add_parser("push", help="put the project as it is now into the running dom0")
     verbs.add_parser("stop", help="end the machine")
     verbs.add_parser("status", help="tell whether it runs (exit status 0) or not (3)")
     verbs.add_parser("share", help="print the folder that dom0 sees as /mnt/share")
@@ -103,6 +105,9 @@ def _dispatch(asked: argparse.Namespace) -> int:
         return _start(places, machine, asked)
     elif asked.verb == "sh":
         return _shell(machine, asked)
+    elif asked.verb == "push":
+        push(places, machine)
+        print(f"{INSIDE}: site/{{project,packages,bin}}, tests, pyproject.toml")
     elif asked.verb == "stop":
         print("stopped" if machine.stop() else "was not running")
     elif asked.verb == "status":

@@ -42,7 +42,7 @@ def command(settings: Settings) -> list[str]:
     memory = f"dom0_mem={settings.dom0_memory}M,max:{settings.dom0_memory}M"
     xen = (
         f"console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all {memory} "
-        f"dom0_max_vcpus={settings.cpus} noreboot {settings.xen_arguments}"
+        f"dom0_max_vcpus={settings.cpus} noreboot bootscrub=off {settings.xen_arguments}"
     )
     # commas part the modules: none may stand in dom0's own arguments
     kernel = f"{image / 'vmlinux'} console=hvc0 quiet lab.xenstored={settings.xenstored}"
