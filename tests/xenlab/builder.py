@@ -13,7 +13,7 @@ from pathlib import Path
 from xenlab.inputs import Inputs, base_key, gather, image_key
 from xenlab.locks import die_with_parent, wait_lock
 from xenlab.needs import missing_for_build
-from xenlab.places import HERE, LabError, Places
+from xenlab.places import HERE, LabError, Missing, Places
 
 __all__ = ["build", "wanted"]
 
@@ -88,11 +88,12 @@ def build(places: Places, *, peers: bool = False, fresh: bool = False) -> Path:
 
     :param peers: with libvirt and pyxs, which only the benchmarks need.
     :param fresh: build anew even if nothing changed.
-    :raises LabError: something is missing, or a recipe failed.
+    :raises Missing: this machine lacks something.
+    :raises LabError: a recipe failed.
     """
     lacks = missing_for_build()
     if lacks:
-        raise LabError("the lab needs " + ", ".join(lacks))
+        raise Missing("the lab needs " + ", ".join(lacks))
     inputs = gather(peers)
     image = places.root / "image" / image_key(inputs)
     with wait_lock(places.root / "build.lock", "waiting for another build"):

@@ -1,4 +1,4 @@
-"""The command: ``lab build|start|push|sh|stop|status|share|console|deps``."""
+"""The command: ``lab build|start|push|sh|test|stop|status|share|console|deps``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from xenlab import needs
 from xenlab.builder import build
 from xenlab.keeper import Settings, keep
 from xenlab.machine import Machine
-from xenlab.places import LabError, Places
+from xenlab.places import PROJECT, LabError, Places
 from xenlab.project import INSIDE, push
 
 __all__ = ["main"]
@@ -41,6 +41,12 @@ def _parser() -> argparse.ArgumentParser:
     shell.add_argument("words", nargs=argparse.REMAINDER, help="the command")
 
     verbs.add_parser("push", help="put the project as it is now into the running dom0")
+    tests = verbs.add_parser("test", help="boot, run tests in dom0, stop")
+    tests.add_argument("--results", type=Path, default=PROJECT / "build" / "xenlab")
+    tests.add_argument("--limit", type=float, default=900.0, help="for the tests, seconds")
+    tests.add_argument("--xenstored", choices=("ocaml", "c"), default="ocaml")
+    tests.add_argument("words", nargs=argparse.REMAINDER, help="pytest's (default: tests/real_xen)")
+
     verbs.add_parser("stop", help="end the machine")
     verbs.add_parser("status", help="tell whether it runs (exit status 0) or not (3)")
     verbs.add_parser("share", help="print the folder that dom0 sees as /mnt/share")
@@ -80,6 +86,15 @@ def _shell(machine: Machine, asked: argparse.Namespace) -> int:
     return machine.run(" ".join(words), limit=asked.limit, stdin=stdin)
 
 
+def _test(places: Places, asked: argparse.Namespace) -> int:
+    # needs pytest on this side too, which the other commands do without
+    from xenlab.runner import test
+
+    words = asked.words[1:] if asked.words[:1] == ["--"] else asked.words
+    limit, xenstored = asked.limit, asked.xenstored
+    return test(places, words, results=asked.results, limit=limit, xenstored=xenstored)
+
+
 def _status(machine: Machine) -> int:
     if not machine.running():
         print("stopped")
@@ -108,6 +123,8 @@ def _dispatch(asked: argparse.Namespace) -> int:
     elif asked.verb == "push":
         push(places, machine)
         print(f"{INSIDE}: site/{{project,packages,bin}}, tests, pyproject.toml")
+    elif asked.verb == "test":
+        return _test(places, asked)
     elif asked.verb == "stop":
         print("stopped" if machine.stop() else "was not running")
     elif asked.verb == "status":

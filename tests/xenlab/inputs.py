@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from xenlab.places import HERE, LabError
+from xenlab.places import HERE, LabError, Missing
 
 __all__ = ["Inputs", "base_key", "gather", "image_key", "key_of"]
 
@@ -64,7 +64,7 @@ def _sources() -> tuple[str, ...]:
         if origin == "Debian" and codename in SUITES and component == "main":
             lines.add(f"deb {uri} {release} {component}")
     if not lines:
-        raise LabError(
+        raise Missing(
             "apt knows no Debian 12 package source: "
             "add deb.debian.org's bookworm (or a mirror) and run apt-get update"
         )

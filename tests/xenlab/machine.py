@@ -17,7 +17,7 @@ from xenlab import client
 from xenlab.keeper import Settings
 from xenlab.locks import held, wait_lock
 from xenlab.needs import missing_for_run
-from xenlab.places import HERE, LabError, Places
+from xenlab.places import HERE, LabError, Missing, Places
 
 __all__ = ["Machine"]
 
@@ -62,11 +62,12 @@ class Machine:
         """Boot and wait for dom0's agent; a machine that runs already is left as it is.
 
         :param owned: the machine ends with this process, however that ends.
-        :raises LabError: something is missing, or dom0 did not come up.
+        :raises Missing: this machine lacks something.
+        :raises LabError: dom0 did not come up.
         """
         lacks = missing_for_run()
         if lacks:
-            raise LabError("the lab needs " + ", ".join(lacks))
+            raise Missing("the lab needs " + ", ".join(lacks))
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o700)
         with wait_lock(self.folder / "start.lock", "waiting for another start"):

@@ -59,6 +59,8 @@ def missing_for_build() -> list[str]:
     lacks = []
     if os.geteuid() != 0:
         lacks.append("root (to unpack Debian into a folder)")
+    elif subprocess.run(["unshare", "--mount", "--pid", "true"], check=False).returncode != 0:
+        lacks.append("the right to mount (unshare --mount --pid)")
     absent = absent_packages()
     if absent:
         lacks.append(f"the packages {' '.join(absent)} (`lab deps --install`)")

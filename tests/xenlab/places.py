@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["HERE", "PROJECT", "LabError", "Places"]
+__all__ = ["HERE", "PROJECT", "LabError", "Missing", "Places"]
 
 HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parents[1]
@@ -14,6 +14,10 @@ PROJECT = HERE.parents[1]
 
 class LabError(Exception):
     """The lab could not do what was asked; the message says what and why."""
+
+
+class Missing(LabError):
+    """This machine lacks what the lab needs; the message names it."""
 
 
 @dataclass(frozen=True)

@@ -28,10 +28,12 @@ from xenlab.places import PROJECT, LabError, Places
 __all__ = ["INSIDE", "push"]
 
 INSIDE = "/run/project"
-TEST_PACKAGES = ("pytest>=8", "pytest-timeout>=2.3", "pytest-cov>=5", "hypothesis>=6.100")
+TEST_PACKAGES = ("pytest>=8", "pytest-timeout>=2.3", "coverage[toml]>=7.6", "hypothesis>=6.100")
 DEBIAN_PYTHON = "/usr/bin/python3.11"
 # what glibc 2.36 can run
-PLATFORMS = [f"manylinux_2_{minor}_x86_64" for minor in range(36, 16, -1)] + ["manylinux2014_x86_64"]
+PLATFORMS = [f"manylinux_2_{minor}_x86_64" for minor in range(36, 16, -1)] + [
+    "manylinux2014_x86_64"
+]
 TARGET = ["--python-version", "3.11", "--implementation", "cp", "--only-binary=:all:"]
 COMPILED = [DEBIAN_PYTHON, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
 LEFT_OUT = {"__pycache__", ".pytest_cache", ".hypothesis", "xenlab"}
@@ -90,8 +92,9 @@ def _install(wheel: Path, site: Path) -> None:
     for listing in (site / "project").glob("*.dist-info/entry_points.txt"):
         parser = ConfigParser(delimiters=("=",))
         parser.read(listing, encoding="utf-8")
-        scripts = parser["console_scripts"] if "console_scripts" in parser else {}
-        for name, place in scripts.items():
+        if not parser.has_section("console_scripts"):
+            continue
+        for name, place in parser.items("console_scripts"):
             module, _, function = place.partition(":")
             script = commands / name
             script.write_text(
