@@ -43,6 +43,7 @@ class DiskHost:
     port: str | None = None
     transport: str | None = None
     socket: str | None = None
+    extras: tuple[Extra, ...] = ()
 
 
 @frozen(kw_only=True)
@@ -50,15 +51,16 @@ class DiskSource:
     """Where a disk's bytes are. ``type``: ``file``, ``block``, ``network``, ``dir``, ``volume``.
 
     ``path`` is a file or device; for ``network`` it is the image's name, with ``protocol``
-    (``rbd``, ``nbd``, ...) and ``hosts``. ``path`` None means an empty drive.
+    (``rbd``, ``nbd``, ...) and ``hosts``; for ``volume`` the volume's name in ``pool``.
+    ``path`` None means an empty drive.
     """
 
     type: str = "file"
     path: str | None = None
+    pool: str | None = None
     protocol: str | None = None
     hosts: tuple[DiskHost, ...] = ()
     auth_user: str | None = None
-    extras: tuple[Extra, ...] = ()
 
 
 @frozen(kw_only=True)
@@ -115,9 +117,10 @@ class Interface:
 class CharEndpoint:
     """One end of a network connection; ``mode`` is ``connect`` or ``bind``."""
 
-    mode: str
+    mode: str = "connect"
     host: str | None = None
     service: str | None = None
+    extras: tuple[Extra, ...] = ()
 
 
 @frozen(kw_only=True)
@@ -161,6 +164,7 @@ class GraphicsListen:
     type: str
     address: str | None = None
     network: str | None = None
+    extras: tuple[Extra, ...] = ()
 
 
 @frozen(kw_only=True)
@@ -265,12 +269,17 @@ class HostUsb:
 
 @frozen(kw_only=True)
 class Controller:
-    """A controller: ``type`` is ``usb``, ``ide``, ``scsi``, ``xenbus``, ..."""
+    """A controller: ``type`` is ``usb``, ``ide``, ``scsi``, ``xenbus``, ...
+
+    The two maxima are xenbus' (Xen 4.10 and later): frames of the grant table, event channels.
+    """
 
     type: str
     index: int | None = None
     model: str | None = None
     ports: int | None = None
+    max_grant_frames: int | None = None
+    max_event_channels: int | None = None
     extras: tuple[Extra, ...] = ()
 
 

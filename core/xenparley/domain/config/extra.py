@@ -19,6 +19,10 @@ class Extra:
     says what it is there (an element's or attribute's name, an atom, a key), ``text`` is the
     piece itself. Another notation can't express it. Vendors put secrets into such places, so a
     ``repr`` shows only its size.
+
+    In XML the key is a path below the owner's element: ``driver/@io`` an attribute,
+    ``cpu`` or ``{namespace}name`` an element, ``devices/!comment`` a comment, ``?`` a processing
+    instruction, ``#text`` stray text, and ``source/`` an element that holds nothing.
     """
 
     format: str

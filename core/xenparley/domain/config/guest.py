@@ -22,7 +22,6 @@ class Loader:
     type: str | None = None
     readonly: bool | None = None
     secure: bool | None = None
-    extras: tuple[Extra, ...] = ()
 
 
 @frozen(kw_only=True)
@@ -35,7 +34,7 @@ class Boot:
     """
 
     virt: str = "pv"
-    #: The spelling that the document used for the type: ``linux``, ``xen``, ``hvm``, ``xenpvh``.
+    #: Another spelling of the type than libvirt's own for it (``linux``, ``hvm``, ``xenpvh``).
     type_name: str | None = None
     arch: str | None = None
     machine: str | None = None
@@ -59,6 +58,7 @@ class VcpuPin:
 
     vcpu: int
     cpuset: str
+    extras: tuple[Extra, ...] = ()
 
 
 @frozen(kw_only=True)
@@ -76,18 +76,20 @@ class Vcpus:
     #: Scheduler parameters: credit's weight (256 is normal) and cap (percent of one CPU).
     weight: int | None = None
     cap: int | None = None
-    extras: tuple[Extra, ...] = ()
 
 
 @frozen(kw_only=True)
 class Feature:
     """A feature switched on or off: acpi, apic, pae, hap, viridian, ...
 
-    ``state`` None means that it was named without a state, which is on.
+    ``state`` None means that it was named without a state, which is on. A group (``hyperv``,
+    ``xen``) has ``features`` of its own (``e820_host``, ``passthrough``) and maybe a ``mode``.
     """
 
     name: str
     state: str | None = None
+    mode: str | None = None
+    features: tuple[Feature, ...] = ()
     extras: tuple[Extra, ...] = ()
 
     @property

@@ -1,0 +1,242 @@
+"""Domain XML to GuestConfig, by the table of nodes. All problems are reported at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xenparley.domain.config import Extra, Feature, GuestConfig
+from xenparley.domain.errors import ConfigError
+from xenparley.domain.identity import printable
+from xenparley_formats.api import Reading
+from xenparley_formats.xml_extras import (
+    AFTER,
+    BEFORE,
+    Found,
+    add_attribute,
+    add_child,
+    add_text,
+    in_order,
+)
+from xenparley_formats.xml_guest_nodes import DOMAIN, FEATURES, GROUPS
+from xenparley_formats.xml_node import FLAG, FLAT, MANY, NAMED, ONE, SCALARS, Node, Values
+from xenparley_formats.xml_parse import parse_xml
+from xenparley_formats.xml_run import ReadRun
+from xenparley_formats.xml_words import SPACES
+
+__all__ = ["read_xml"]
+
+
+def read_xml(data: bytes, *, source: str = "<xml>", strict: bool = False) -> Reading:
+    """Return the guest that a ``<domain>`` document describes.
+
+    What the model doesn't know is kept in ``extras``; ``strict`` refuses it. Raises ParseError
+    for what is not XML (or has a document type), ConfigError with every problem otherwise.
+    """
+    root = parse_xml(data, source)
+    run = ReadRun(source, strict=strict)
+    if root.tag != "domain":
+        shown = printable(root.tag, limit=80)
+        run.problem(root, f"the document is a <{shown}>, not a <domain>")
+        raise ConfigError(run.found(), summary="invalid domain XML")
+    found: Found = []
+    for beside in reversed(list(root.itersiblings(preceding=True))):
+        add_child(None, beside, found, BEFORE, run)
+    for beside in root.itersiblings():
+        add_child(None, beside, found, AFTER, run)
+    config = _object(DOMAIN, root, run, found)
+    if run.problems or not isinstance(config, GuestConfig):
+        raise ConfigError(run.found(), summary="invalid domain XML")
+    return Reading(config, tuple(run.warnings))
+
+
+def _object(node: Node, element: Any, run: ReadRun, found: Found, prefix: str = "") -> Any:
+    """Build the element's object; None when it can't be. ``found`` is its own, or its owner's."""
+    values: Values = {}
+    before = len(run.problems)
+    _fill(node, element, values, found, prefix, run)
+    for name in node.lists:
+        if name in values:
+            values[name] = tuple(values[name])
+    if node.hook is not None:
+        node.hook(element, values, run)
+    if node.required:
+        lacking = [message for name, message in node.required if name not in values]
+        if lacking:
+            if len(run.problems) == before:
+                for message in lacking:
+                    run.problem(element, message)
+            return None
+    if found and node.owns_extras:
+        values["extras"] = in_order(found)
+    return node.cls(**values)  # type: ignore[misc]
+
+
+def _fill(
+    node: Node, element: Any, values: Values, found: Found, prefix: str, run: ReadRun
+) -> None:
+    """Take the element's attributes, text and children into the owner's values."""
+    parsers = node.parsers
+    for name, text in element.items():
+        entry = parsers.get(name)
+        if entry is None:
+            add_attribute(node, element, name, text, found, prefix, run)
+        elif entry[1] is None:
+            values[entry[0]] = text
+        else:
+            try:
+                values[entry[0]] = entry[1](text)
+            except ValueError as exc:
+                run.problem(element, str(exc), f"@{name}")
+    if node.text is not None:
+        _text(node, element, values, found, prefix, run)
+        return
+    text = element.text
+    if text is not None and text.strip(SPACES):
+        add_text(element, text, found, prefix, run)
+    if len(element):
+        _children(node, element, values, found, prefix, run)
+
+
+def _text(
+    node: Node, element: Any, values: Values, found: Found, prefix: str, run: ReadRun
+) -> None:
+    assert node.text is not None
+    text = element.text or ""
+    for child in element if len(element) else ():
+        add_child(node, child, found, prefix, run)
+        if isinstance(child.tag, str):
+            run.problem(child, "an element where text is expected")
+        text += child.tail or ""
+    name, word = node.text
+    if node.kind == ONE and not text:
+        return
+    if word.parse is None:
+        values[name] = text
+        return
+    try:
+        values[name] = word.parse(text)
+    except ValueError as exc:
+        run.problem(element, str(exc))
+
+
+def _children(
+    node: Node, element: Any, values: Values, found: Found, prefix: str, run: ReadRun
+) -> None:
+    table = node.table
+    seen = set()
+    for child in element:
+        tail = child.tail
+        if tail is not None and tail.strip(SPACES):
+            add_text(element, tail, found, prefix, run)
+        tag = child.tag
+        known = table.get(tag)
+        if known is not None and (known.switch is not None or known.only is not None):
+            known = known.resolve(values, child)
+        if known is None:
+            add_child(node, child, found, prefix, run)
+            continue
+        kind = known.kind
+        if kind == MANY:
+            thing = _object(known, child, run, [])
+            if thing is not None:
+                name = known.field
+                if name in values:
+                    values[name].append(thing)
+                else:
+                    values[name] = [thing]
+            continue
+        if kind == SCALARS:
+            _scalar(known, child, values, found, prefix, run)
+            continue
+        if tag in seen:
+            run.problem(child, "given twice")
+        seen.add(tag)
+        step = f"{prefix}{known.step}/"
+        if kind == FLAT:
+            held = len(values) + len(found)
+            before = len(run.problems)
+            _fill(known, child, values, found, step, run)
+            if known.hook is not None:
+                known.hook(child, values, run)
+            same = len(values) + len(found) == held and len(run.problems) == before
+            if same and not known.always:
+                found.append((step, 0, Extra("xml", step, "")))
+        elif kind == ONE:
+            inner: Found = [] if known.owns_extras else found
+            values[known.field] = _object(known, child, run, inner, step if inner is found else "")
+        elif kind == FLAG:
+            values[known.field] = True
+            _fill(known, child, {}, found, step, run)
+        else:
+            assert kind == NAMED
+            values[known.field] = _named(known, child, found, step, run)
+
+
+def _scalar(
+    node: Node, element: Any, values: Values, found: Found, prefix: str, run: ReadRun
+) -> None:
+    """Take one word of a tuple."""
+    words = values.setdefault(node.field, [])
+    inner: Values = {}
+    _fill(node, element, inner, found, f"{prefix}{node.step}[{len(words) + 1}]/", run)
+    if node.field in inner:
+        words.append(inner[node.field])
+    else:
+        run.problem(element, node.required[0][1])
+
+
+def _named(
+    node: Node, element: Any, found: Found, prefix: str, run: ReadRun
+) -> tuple[Feature, ...]:
+    """Read features: each child is one, named by its tag. Groups hold features themselves."""
+    features: list[Feature] = []
+    held = len(found)
+    for name, text in element.items():
+        add_attribute(DOMAIN, element, name, text, found, prefix, run)
+    text = element.text
+    if text is not None and text.strip(SPACES):
+        add_text(element, text, found, prefix, run)
+    for child in element:
+        if child.tail is not None and child.tail.strip(SPACES):
+            add_text(element, child.tail, found, prefix, run)
+        tag = child.tag
+        if not isinstance(tag, str) or tag.startswith("{"):
+            add_child(None, child, found, prefix, run)
+            continue
+        if run.strict and tag not in FEATURES and tag not in GROUPS:
+            run.problem(child, "unknown feature")
+        features.append(_feature(node, child, tag, GROUPS.get(tag), run))
+    if not features and len(found) == held:
+        found.append((prefix, 0, Extra("xml", prefix, "")))
+    return tuple(features)
+
+
+def _feature(
+    node: Node, element: Any, tag: str, group: tuple[str, ...] | None, run: ReadRun
+) -> Feature:
+    own: Found = []
+    values: Values = {"name": tag}
+    for name, text in element.items():
+        entry = node.attrs.get(name)
+        if entry is None:
+            add_attribute(DOMAIN, element, name, text, own, "", run)
+        else:
+            values[entry[0]] = text
+    if element.text is not None and element.text.strip(SPACES):
+        add_text(element, element.text, own, "", run)
+    inner = []
+    for child in element if len(element) else ():
+        if child.tail is not None and child.tail.strip(SPACES):
+            add_text(element, child.tail, own, "", run)
+        known = group is not None and isinstance(child.tag, str) and child.tag[0] != "{"
+        if not known:
+            add_child(None, child, own, "", run)
+            continue
+        if run.strict and group is not None and child.tag not in group:
+            run.problem(child, "unknown feature")
+        inner.append(_feature(node, child, child.tag, None, run))
+    if inner:
+        values["features"] = tuple(inner)
+    if own:
+        values["extras"] = in_order(own)
+    return Feature(**values)
