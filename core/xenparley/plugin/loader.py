@@ -84,7 +84,9 @@ def register(plugin: Any, name: str, job: Job[Registrations]) -> Registrations:
         manager.register(plugin, name)
         manager.check_pending()
     except BaseException as exc:
-        raise PhaseError("register", f"registering raised {worded(exc)}") from exc
+        own = isinstance(exc, PluginError)  # the registrar's own words need no introduction
+        text = worded(exc) if own else f"registering raised {worded(exc)}"
+        raise PhaseError("register", text) from exc
     finally:
         registrations.seal()
     if registrations.error is not None:
