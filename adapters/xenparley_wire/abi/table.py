@@ -86,10 +86,10 @@ def _distance(first: tuple[int, ...], last: tuple[int, ...], version: tuple[int,
     return abs((near[0] - version[0]) * 5 + near[1] - version[1])
 
 
-def load(arch: str, key: InterfaceKey, version: tuple[int, int] | None = None) -> Abi:
+def load(arch: str, key: InterfaceKey, version: tuple[int, ...] | None = None) -> Abi:
     """Return the ABI of one pair.
 
-    ``version`` is (major, minor) as XENVER_version told it: two pairs cover several releases
+    ``version`` is (major, minor) as XENVER_version told it, with the point release if known: two pairs cover several releases
     whose layouts differ a little (3.2 to 3.4), and flag bits moved within others. Without it the
     oldest release of the pair is taken. Raises :class:`Unsupported` for an unknown pair.
     """
@@ -100,12 +100,12 @@ def load(arch: str, key: InterfaceKey, version: tuple[int, int] | None = None) -
             + ("" if arch in PAIRS else ", nor for any other pair")
         )
     chosen = groups[0]
-    if version is not None:
-        for group in groups:
-            if version >= group[0][:2]:
-                chosen = group
+    told = (*(version or (0, 0)), 0, 0)[:3]
+    for group in groups:
+        if told >= group[0]:
+            chosen = group
     first, last, listed = chosen
-    release = first if version is None else max(first, min((*version, 0), last))
+    release = max(first, min(told, last))
     texts = {}
     for number in listed.split(" "):
         text = LAYOUTS[int(number)]
