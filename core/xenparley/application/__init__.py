@@ -1,0 +1,1 @@
+"""The application: the host object, put together from the ports of its channels."""

@@ -1,0 +1,55 @@
+"""What every part of a host object stands on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
+from xenparley.application.channels import ChannelSet
+from xenparley.application.dispatch import Dispatcher
+from xenparley.application.finding import Finder, Guest
+from xenparley.application.reading import Reader
+from xenparley.domain.errors import InvalidInput, Unavailable
+from xenparley.domain.guest import Field, GuestInfo
+
+if TYPE_CHECKING:
+    from xenparley.application.events import EventStream
+
+__all__ = ["STEERING_FIELDS", "HostBase"]
+
+#: What a command needs to know of its target.
+STEERING_FIELDS = (Field.UUID, Field.NAME, Field.STATE, Field.REASON)
+
+
+class HostBase:
+    """Holds the channels and hands out deadlines."""
+
+    def __init__(
+        self, channels: ChannelSet, *, uri: str, label: str, prefer: Sequence[str], timeout: float
+    ) -> None:
+        #: The URI that was connected to, and the host's name for people.
+        self.uri = uri
+        self.label = label
+        self._timeout = timeout
+        self._prefer = tuple(prefer)
+        self._channels = channels
+        self._reader = Reader(channels, prefer)
+        self._finder = Finder(channels, self._reader, prefer)
+        self._dispatcher = Dispatcher(channels, self._reader, prefer)
+        self._closed = False
+        self._streams: list[EventStream] = []
+
+    def _deadline(self, timeout: float | None) -> float:
+        """Turn a timeout in seconds (None: the connection's) into a deadline."""
+        if self._closed:
+            raise Unavailable("the connection is closed")
+        seconds = self._timeout if timeout is None else timeout
+        if not 0 <= seconds < float("inf"):
+            raise InvalidInput(f"not a timeout in seconds: {seconds!r}")
+        return time.monotonic() + seconds
+
+    def _target(
+        self, guest: Guest, deadline: float, *, fields: Collection[Field] = STEERING_FIELDS
+    ) -> GuestInfo:
+        return self._finder.one(guest, fields, deadline)

@@ -1,0 +1,197 @@
+"""A stream of events: told by a channel where one can, else by looking again and again."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from types import TracebackType
+
+from xenparley.application.base import HostBase
+from xenparley.application.observe import Seen, differences, seen
+from xenparley.domain.errors import InvalidInput, NoChannel, Unsupported, XenparleyError
+from xenparley.domain.events import EventKind, GuestEvent
+from xenparley.domain.guest import Field, Listing
+from xenparley.negotiation.capability import Capability
+from xenparley.ports.events import Subscription
+
+__all__ = ["EventStream", "Eventful"]
+
+log = logging.getLogger("xenparley.events")
+
+#: Events that wait for the consumer; more are dropped, and told as RESYNC.
+QUEUE_SIZE = 10_000
+_FIELDS = (Field.UUID, Field.NAME, Field.STATE, Field.REASON, Field.DEFINED)
+
+
+class EventStream:
+    """Events from now on. Iterate, or call :meth:`get`; close it when done (or use ``with``).
+
+    A consumer that is too slow loses events and gets RESYNC: it should list again. Safe for
+    several threads; each event goes to one of them.
+    """
+
+    def __init__(self, source: str) -> None:
+        #: The channel that tells, or ``polling``.
+        self.source = source
+        self._queue: deque[GuestEvent] = deque()
+        self._ready = threading.Condition()
+        self._closed = False
+        self._ends: list[Callable[[], None]] = []
+
+    def put(self, event: GuestEvent) -> None:
+        """Queue an event; never blocks."""
+        with self._ready:
+            if self._closed:
+                return
+            if len(self._queue) >= QUEUE_SIZE:
+                self._queue.clear()
+                event = GuestEvent(
+                    kind=EventKind.RESYNC,
+                    guest=None,
+                    source=self.source,
+                    at=event.at,
+                    detail=f"more than {QUEUE_SIZE} events were waiting",
+                )
+            self._queue.append(event)
+            self._ready.notify()
+
+    def get(self, timeout: float | None = None) -> GuestEvent | None:
+        """Return the next event; None after ``timeout`` seconds or when the stream is closed."""
+        with self._ready:
+            self._ready.wait_for(lambda: self._queue or self._closed, timeout)
+            return self._queue.popleft() if self._queue else None
+
+    def __iter__(self) -> Iterator[GuestEvent]:
+        """Iterate until the stream is closed."""
+        while True:
+            event = self.get()
+            if event is None:
+                return
+            yield event
+
+    def close(self) -> None:
+        """End the stream; waiting consumers come back. Idempotent."""
+        with self._ready:
+            if self._closed:
+                return
+            self._closed = True
+            self._ready.notify_all()
+        for end in self._ends:
+            end()
+
+    def __enter__(self) -> EventStream:
+        """Return the stream itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close it."""
+        self.close()
+
+
+class Eventful(HostBase):
+    """Subscribes."""
+
+    def events(self, *, poll: float | None = None, timeout: float | None = None) -> EventStream:
+        """Return a stream of what happens to guests.
+
+        The best channel that can tell is used; where there is none, or with ``poll`` seconds
+        given, the guests are listed every so often (1 s unless told) and the differences are
+        the events. Polling sees pause and unpause on every host; it may miss what comes and goes
+        between two looks.
+        """
+        deadline = self._deadline(timeout)
+        if poll is not None and not 0.01 <= poll <= 3600:
+            raise InvalidInput(f"not a polling interval in seconds (0.01 to 3600): {poll!r}")
+        if poll is None:
+            stream = self._subscribed(deadline)
+            if stream is not None:
+                return self._watch_over(stream)
+        return self._watch_over(self._polled(1.0 if poll is None else poll, deadline))
+
+    def _subscribed(self, deadline: float) -> EventStream | None:
+        stream = EventStream("")
+        try:
+            subscription, channel = self._dispatcher.ask(
+                Capability.EVENTS,
+                None,
+                lambda port, until: port.subscribe(stream.put, deadline=until),
+                deadline,
+            )
+        except (Unsupported, NoChannel):
+            return None
+        stream.source = channel
+        stream._ends.append(_closer(subscription))
+        return stream
+
+    def _polled(self, interval: float, deadline: float) -> EventStream:
+        stream = EventStream("polling")
+        before = seen(self._everything(deadline))
+        stop = threading.Event()
+        stream._ends.append(stop.set)
+        threading.Thread(
+            target=self._poll,
+            args=(stream, before, interval, stop),
+            name="xenparley-poll",
+            daemon=True,
+        ).start()
+        return stream
+
+    def _poll(
+        self, stream: EventStream, before: Seen, interval: float, stop: threading.Event
+    ) -> None:
+        gap = False
+        while not stop.wait(interval):
+            if self._closed:
+                stream.close()
+                return
+            try:
+                after = seen(self._everything(time.monotonic() + self._timeout))
+            except XenparleyError as exc:
+                log.warning("could not look for events: %s", exc)
+                gap = True
+                continue
+            now = time.time()
+            if gap:
+                gap = False
+                stream.put(
+                    GuestEvent(
+                        kind=EventKind.RESYNC,
+                        guest=None,
+                        source=stream.source,
+                        at=now,
+                        detail="the host could not be looked at for a while",
+                    )
+                )
+            for event in differences(before, after, stream.source, now):
+                stream.put(event)
+            before = after
+
+    def _everything(self, deadline: float) -> Listing:
+        return self._reader.everything(_FIELDS, deadline, all_=True)
+
+    def _watch_over(self, stream: EventStream) -> EventStream:
+        self._streams.append(stream)
+        stream._ends.append(lambda: self._forget(stream))
+        return stream
+
+    def _forget(self, stream: EventStream) -> None:
+        if stream in self._streams:
+            self._streams.remove(stream)
+
+
+def _closer(subscription: Subscription) -> Callable[[], None]:
+    def close() -> None:
+        try:
+            subscription.close()
+        except Exception as exc:
+            log.warning("closing a subscription raised", exc_info=exc)
+
+    return close

@@ -1,0 +1,54 @@
+"""Why a question or command goes where it goes: each channel with its verdict and reason."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from attrs import field, frozen
+
+from xenparley.application.reading import ALL_FIELDS
+from xenparley.domain.guest import Field
+from xenparley.negotiation.capability import SPECS, Capability, Role
+from xenparley.negotiation.plan import ChannelView, Verdict, plan_command, plan_read
+
+__all__ = ["Explanation", "explain"]
+
+
+@frozen(kw_only=True)
+class Explanation:
+    """A plan as data. ``chosen`` lists channels in order, each with the fields it is to tell."""
+
+    capability: Capability
+    chosen: tuple[tuple[str, tuple[Field, ...]], ...]
+    verdicts: tuple[Verdict, ...]
+    missing: Mapping[Field, str] = field(factory=dict)
+
+
+def explain(
+    views: Iterable[ChannelView],
+    capability: Capability,
+    fields: Collection[Field] | None,
+    prefer: Sequence[str],
+    *,
+    force: bool,
+) -> Explanation:
+    """Plan without doing anything."""
+    if capability is Capability.LIST_LIVE:
+        asked = ALL_FIELDS[: ALL_FIELDS.index(Field.DEFINED)] if fields is None else fields
+        plan = plan_read(capability, asked, views, prefer=prefer)
+        return Explanation(
+            capability=capability,
+            chosen=tuple((p.channel, p.fields) for p in plan.parts),
+            verdicts=plan.verdicts,
+            missing=plan.missing,
+        )
+    order = plan_command(capability, views, prefer=prefer, force=force)
+    candidates: tuple[str, ...] = order.candidates
+    # Every channel that keeps definitions is read; a look-up or command goes to the first.
+    every = SPECS[capability].role is Role.INVENTORY
+    chosen = candidates if every else candidates[:1]
+    return Explanation(
+        capability=capability,
+        chosen=tuple((name, ()) for name in chosen),
+        verdicts=order.verdicts,
+    )

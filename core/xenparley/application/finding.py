@@ -1,0 +1,255 @@
+"""Finding the one guest that a caller means."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping, Sequence
+
+from attrs import evolve
+
+from xenparley.application.channels import ChannelSet
+from xenparley.application.reading import (
+    Definition,
+    Reader,
+    defined_info,
+    merge,
+    read_deadline,
+    why_unknown,
+    with_definition,
+)
+from xenparley.domain.errors import AmbiguousGuest, InvalidInput, NotFound
+from xenparley.domain.guest import Field, GuestInfo, GuestRow
+from xenparley.domain.identity import (
+    DOM0_HANDLE,
+    GuestRef,
+    canonical_uuid,
+    check_domid,
+    is_uuid,
+    printable,
+)
+from xenparley.negotiation.capability import Capability
+from xenparley.negotiation.plan import plan_command
+
+__all__ = ["Finder", "Guest"]
+
+#: How callers name a guest: a name (or UUID, or id), a domain id, a reference.
+Guest = str | int | GuestRef
+
+_CRITERIA = {"name": Field.NAME, "uuid": Field.UUID, "domid": Field.DOMID}
+
+
+class Finder:
+    """Looks guests up by name, UUID or domain id. Several holders are an error, never a choice."""
+
+    def __init__(self, channels: ChannelSet, reader: Reader, prefer: Sequence[str]) -> None:
+        self._channels = channels
+        self._reader = reader
+        self._prefer = tuple(prefer)
+
+    def one(
+        self,
+        guest: Guest,
+        fields: Collection[Field],
+        deadline: float,
+        *,
+        by: str = "any",
+        definitions: bool = True,
+    ) -> GuestInfo:
+        """Return the one guest. Raises NotFound, AmbiguousGuest, InvalidInput.
+
+        ``by`` is name, uuid, id or any. With any, a text is a name first; one that is a guest's
+        name and another's id or UUID is ambiguous.
+        """
+        found = self._candidates(
+            guest, {*fields, Field.UUID, Field.NAME}, deadline, by, definitions
+        )
+        if not found:
+            raise NotFound(f"no guest {_shown(guest)}", guest=_shown(guest), operation="find")
+        if len(found) > 1:
+            candidates = tuple(_describe(g) for g in found)
+            raise AmbiguousGuest(
+                f"{_shown(guest)} may be any of: {'; '.join(candidates)}",
+                candidates=candidates,
+                guest=_shown(guest),
+                operation="find",
+            )
+        return found[0]
+
+    def _candidates(
+        self,
+        guest: Guest,
+        fields: Collection[Field],
+        deadline: float,
+        by: str,
+        definitions: bool,
+    ) -> list[GuestInfo]:
+        if isinstance(guest, GuestRef):
+            return self._by_ref(guest, fields, deadline, definitions)
+        if isinstance(guest, int) and not isinstance(guest, bool):
+            return self._search({"domid": check_domid(guest)}, fields, deadline, definitions)
+        if not isinstance(guest, str):
+            raise InvalidInput(f"a guest is a name, a UUID, a domain id: not {guest!r}")
+        if by == "id":
+            return self._search({"domid": _domid(guest)}, fields, deadline, definitions)
+        if by == "uuid":
+            return self._search({"uuid": canonical_uuid(guest)}, fields, deadline, definitions)
+        if by not in ("any", "name"):
+            raise InvalidInput(f"guests are found by name, uuid, id or any: not by {by!r}")
+        found = self._search({"name": guest}, fields, deadline, definitions)
+        if by == "name":
+            return found
+        others: list[GuestInfo] = []
+        if is_uuid(guest):
+            others = self._search({"uuid": canonical_uuid(guest)}, fields, deadline, definitions)
+        elif guest.isascii() and guest.isdigit() and len(guest) <= 5 and int(guest) <= 0x7FEF:
+            others = self._search({"domid": int(guest)}, fields, deadline, definitions)
+        known = {(g.domid, g.uuid) for g in found}
+        return found + [g for g in others if (g.domid, g.uuid) not in known]
+
+    def _by_ref(
+        self, ref: GuestRef, fields: Collection[Field], deadline: float, definitions: bool
+    ) -> list[GuestInfo]:
+        if ref.domid is not None:
+            found = self._search({"domid": ref.domid}, fields, deadline, definitions)
+            return [g for g in found if ref.uuid is None or g.uuid in (None, ref.uuid)]
+        if ref.uuid is not None:
+            return self._search({"uuid": ref.uuid}, fields, deadline, definitions)
+        if ref.name is not None:
+            return self._search({"name": ref.name}, fields, deadline, definitions)
+        raise InvalidInput("a reference without domain id, UUID and name")
+
+    def _search(
+        self,
+        criterion: Mapping[str, object],
+        fields: Collection[Field],
+        deadline: float,
+        definitions: bool,
+    ) -> list[GuestInfo]:
+        """Find the living by the criterion, the definitions by it, and join them by UUID."""
+        living = self._living(criterion, fields, deadline)
+        if not definitions:
+            return living
+        out: dict[str, str] = {}
+        kept: list[Definition] = []
+        keeper = False
+        if "domid" not in criterion:
+            found, keeper = self._defined(criterion, deadline, out)
+            kept, _ = merge(found)
+            # A definition found by name may live under another one.
+            seen = {g.uuid for g in living}
+            for uuid in [d.uuid for d in kept if d.uuid is not None and d.uuid not in seen]:
+                living += self._living({"uuid": uuid}, fields, deadline)
+        known = {d.uuid for d in kept}
+        for uuid in {g.uuid for g in living if g.uuid not in (None, DOM0_HANDLE)} - known:
+            found, keeper = self._defined({"uuid": uuid}, deadline, out)
+            kept += merge(found)[0]
+        index = {d.uuid: d for d in kept if d.uuid is not None}
+        certain = keeper and not out
+        reason = why_unknown(keeper, out)
+        result = [
+            with_definition(g, index, certain or g.uuid == DOM0_HANDLE, reason) for g in living
+        ]
+        seen = {g.uuid for g in living}
+        now = time.time()
+        result += [defined_info(d, fields, now) for d in kept if d.uuid not in seen or not d.uuid]
+        return result
+
+    def _living(
+        self, criterion: Mapping[str, object], fields: Collection[Field], deadline: float
+    ) -> list[GuestInfo]:
+        rows = self._find_live(criterion, deadline)
+        if rows is None:
+            listing = self._reader.live(fields, deadline)
+            ((key, value),) = criterion.items()
+            return [g for g in listing.guests if getattr(g, key) == value]
+        domids = {row.domid for row in rows if row.domid is not None}
+        if not domids:
+            return []
+        # The rows are asked for again, of the planner's choice: what one channel still knows by
+        # name may be dead for the hypervisor.
+        listing = self._reader.live(fields, deadline, domids=domids)
+        by_id = {row.domid: row for row in rows}
+        return [
+            _completed(g, by_id[g.domid])
+            for g in listing.guests
+            if g.domid in by_id and _agrees(g, by_id[g.domid], criterion)
+        ]
+
+    def _find_live(
+        self, criterion: Mapping[str, object], deadline: float
+    ) -> Sequence[GuestRow] | None:
+        """Ask the best channel that can search by this criterion; None when there is none."""
+        ((key, _),) = criterion.items()
+        field = _CRITERIA[key]
+        if key == "domid":
+            return [GuestRow(domid=criterion["domid"], uuid=None, values={})]  # type: ignore[arg-type]
+        out: dict[str, str] = {}
+        while True:
+            views = self._channels.views(without=out)
+            plan = plan_command(Capability.FIND_LIVE, views, prefer=self._prefer)
+            offers = {v.name: v.offer(Capability.FIND_LIVE) for v in views}
+            able = [
+                name
+                for name in plan.candidates
+                if (offer := offers[name]) is not None and field in offer.field_costs_us
+            ]
+            if not able:
+                return None
+            wanted = [f for f in (Field.UUID, Field.NAME) if f in offers[able[0]].fields]  # type: ignore[union-attr]
+            rows = self._reader.try_read(
+                Capability.FIND_LIVE,
+                able[0],
+                lambda port, until, wanted=wanted: port.find_live(
+                    wanted, deadline=until, **criterion
+                ),
+                read_deadline(deadline, len(able) - 1),
+                deadline,
+                out,
+            )
+            if rows is not None:
+                return rows
+
+    def _defined(
+        self, criterion: Mapping[str, object], deadline: float, out: dict[str, str]
+    ) -> tuple[list[Definition], bool]:
+        return self._reader.definitions(
+            Capability.FIND_DEFINED,
+            lambda port, offered, until: port.find_defined(
+                tuple(f for f in Field if f in offered), deadline=until, **criterion
+            ),
+            deadline,
+            out,
+        )
+
+
+def _agrees(guest: GuestInfo, row: GuestRow, criterion: Mapping[str, object]) -> bool:
+    """Say whether the guest that the planner read is the one that was found, not a successor."""
+    if guest.uuid is not None and row.uuid is not None and guest.uuid != row.uuid:
+        return False
+    name = criterion.get("name")
+    return name is None or guest.name is None or guest.name == name
+
+
+def _completed(guest: GuestInfo, row: GuestRow) -> GuestInfo:
+    """Add what the look-up told and the listing could not."""
+    changes: dict[str, object] = {}
+    if guest.uuid is None and row.uuid is not None:
+        changes["uuid"] = row.uuid
+    if guest.name is None and Field.NAME in row.values:
+        changes["name"] = row.values[Field.NAME]
+    return evolve(guest, **changes) if changes else guest  # type: ignore[arg-type]
+
+
+def _domid(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 5):
+        raise InvalidInput(f"not a domain id: {printable(text, limit=60)!r}")
+    return check_domid(int(text))
+
+
+def _shown(guest: object) -> str:
+    return str(guest) if isinstance(guest, (GuestRef, int)) else printable(str(guest), limit=80)
+
+
+def _describe(guest: GuestInfo) -> str:
+    where = f"domain id {guest.domid}" if guest.domid is not None else "defined"
+    return f"{printable(guest.name or '(no name)', limit=80)}, {where}, {guest.uuid}"

@@ -1,0 +1,66 @@
+"""The host object that embedders hold."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from types import TracebackType
+
+from xenparley.application.channel import ChannelStatus
+from xenparley.application.desired import Desired
+from xenparley.application.events import Eventful
+from xenparley.application.explanation import Explanation, explain
+from xenparley.domain.guest import Field
+from xenparley.negotiation.capability import Capability
+
+__all__ = ["Host"]
+
+#: Seconds that closing may take in all.
+CLOSE_S = 5.0
+
+
+class Host(Desired, Eventful):
+    """One Xen host, by whatever channels it offers. Made by :func:`xenparley.connect`.
+
+    Safe to share between threads; use it as a context manager or close it. It lives on when
+    channels are lost and come back. After a fork the child must connect again.
+    """
+
+    def channels(self) -> tuple[ChannelStatus, ...]:
+        """Return every channel with its state, its reason and what it offers."""
+        return self._channels.statuses()
+
+    def explain(
+        self,
+        capability: Capability,
+        fields: Collection[Field] | None = None,
+        *,
+        force: bool = False,
+    ) -> Explanation:
+        """Say who would serve this now, and why the others would not. Nothing is sent."""
+        return explain(self._channels.views(), capability, fields, self._prefer, force=force)
+
+    def close(self) -> None:
+        """Close every stream and channel. Idempotent; calls after it raise Unavailable."""
+        if self._closed:
+            return
+        self._closed = True
+        for stream in tuple(self._streams):
+            stream.close()
+        self._channels.close(CLOSE_S)
+
+    def __enter__(self) -> Host:
+        """Return the host itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    def __repr__(self) -> str:
+        """Name the host; never shows settings."""
+        return f"<xenparley.Host {self.label!r}>"

@@ -1,0 +1,380 @@
+"""Carrying out a read plan: rows of several channels joined to one observation."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+from attrs import evolve
+
+from xenparley.application.channels import ChannelSet
+from xenparley.domain.errors import (
+    DeadlineExceeded,
+    InvalidInput,
+    NotFound,
+    XenparleyError,
+)
+from xenparley.domain.guest import Field, GuestInfo, GuestRow, Listing
+from xenparley.domain.identity import DOM0_HANDLE
+from xenparley.negotiation.capability import Capability
+from xenparley.negotiation.offer import Offer
+from xenparley.negotiation.plan import ReadPlan, plan_read
+
+__all__ = ["ALL_FIELDS", "Definition", "Reader", "read_deadline"]
+
+ALL_FIELDS = tuple(Field)
+#: Told by definitions alone; a channel of living guests is never asked for them.
+_OF_DEFINITIONS = frozenset({Field.DEFINED, Field.AUTOSTART})
+
+
+class Definition:
+    """One definition as read: the row, its channel, and how that ranks among the channels."""
+
+    __slots__ = ("channel", "row")
+
+    def __init__(self, channel: str, row: GuestRow) -> None:
+        self.channel = channel
+        self.row = row
+
+    @property
+    def uuid(self) -> str | None:
+        """Its UUID, when it has one."""
+        return self.row.uuid
+
+    @property
+    def name(self) -> str | None:
+        """Its name, when it is known."""
+        name = self.row.values.get(Field.NAME)
+        return name if isinstance(name, str) else None
+
+
+def read_deadline(deadline: float, others: int) -> float:
+    """Leave time for the next channel: half of what is left, when there is one to turn to."""
+    if not others:
+        return deadline
+    now = time.monotonic()
+    return now + max(0.0, deadline - now) / 2
+
+
+class Reader:
+    """Answers listings and look-ups over a set of channels."""
+
+    def __init__(self, channels: ChannelSet, prefer: Sequence[str]) -> None:
+        self._channels = channels
+        self._prefer = tuple(prefer)
+
+    # -- living guests -----------------------------------------------------------------------
+
+    def live(
+        self,
+        fields: Collection[Field],
+        deadline: float,
+        *,
+        domids: Collection[int] | None = None,
+    ) -> Listing:
+        """List living guests with these fields (only ``domids``, when given).
+
+        Raises NoChannel when nobody can say which guests there are.
+        """
+        asked = [f for f in fields if f not in _OF_DEFINITIONS]
+        out: dict[str, str] = {}
+        while True:
+            plan = plan_read(
+                Capability.LIST_LIVE, asked, self._channels.views(without=out), prefer=self._prefer
+            )
+            if not plan.parts:
+                raise self._channels.nobody("no channel can list living guests", "list-live")
+            observed_at = time.time()
+            rows = self._run(plan, domids, deadline, out)
+            if rows is not None:
+                return self._join(plan, rows, observed_at, out)
+
+    def _run(
+        self,
+        plan: ReadPlan,
+        domids: Collection[int] | None,
+        deadline: float,
+        out: dict[str, str],
+    ) -> list[Sequence[GuestRow]] | None:
+        """Ask each part; None when one failed: it is in ``out`` then, and a new plan is due."""
+        answers: list[Sequence[GuestRow]] = []
+        wanted = domids
+        for part in plan.parts:
+            others = sum(1 for v in plan.verdicts if not v.chosen and v.authority is not None)
+            rows = self.try_read(
+                Capability.LIST_LIVE,
+                part.channel,
+                lambda port, until, part=part, wanted=wanted: port.list_live(
+                    part.fields, domids=wanted, deadline=until
+                ),
+                read_deadline(deadline, others + len(plan.parts) - 1),
+                deadline,
+                out,
+            )
+            if rows is None:
+                return None
+            answers.append(rows)
+            if wanted is None and len(plan.parts) > 1:
+                wanted = [r.domid for r in rows if r.domid is not None]
+        return answers
+
+    def try_read(
+        self,
+        capability: Capability,
+        channel: str,
+        call: Callable[..., Sequence[GuestRow]],
+        until: float,
+        deadline: float,
+        out: dict[str, str],
+    ) -> Sequence[GuestRow] | None:
+        """Ask one channel; None, with the reason in ``out``, when another may be asked instead."""
+        try:
+            return self._channels[channel].call(
+                capability, lambda port: call(port, until), deadline=until
+            )
+        except (InvalidInput, NotFound):
+            raise
+        except XenparleyError as exc:
+            if isinstance(exc, DeadlineExceeded) and time.monotonic() >= deadline:
+                raise
+            out[channel] = str(exc)
+            return None
+
+    def _join(
+        self,
+        plan: ReadPlan,
+        answers: Sequence[Sequence[GuestRow]],
+        observed_at: float,
+        out: Mapping[str, str],
+    ) -> Listing:
+        first = plan.parts[0]
+        extra = [
+            (part, {row.domid: row for row in rows})
+            for part, rows in zip(plan.parts[1:], answers[1:], strict=True)
+        ]
+        conflicts: list[str] = []
+        told = _sources(plan)
+        guests = []
+        for row in answers[0]:
+            values = dict(row.values)
+            absent = dict(plan.missing)
+            if row.absent:
+                absent.update(row.absent)
+            for part, by_id in extra:
+                other = by_id.get(row.domid)
+                if other is None:
+                    reason = f"{part.channel} does not know this domain"
+                elif row.uuid and other.uuid and row.uuid != other.uuid:
+                    reason = f"{part.channel} has another handle for this domain id: {other.uuid}"
+                    conflicts.append(
+                        f"domain id {row.domid} is {row.uuid} for {first.channel}, "
+                        f"{other.uuid} for {part.channel}"
+                    )
+                else:
+                    for f in part.fields:
+                        if f in other.values:
+                            values[f] = other.values[f]
+                    if other.absent:
+                        absent.update(other.absent)
+                    continue
+                for f in part.fields:
+                    absent.setdefault(f, reason)
+            guests.append(_info(row.domid, row.uuid, values, absent, told, observed_at))
+        guests.sort(key=lambda g: -1 if g.domid is None else g.domid)
+        return Listing(
+            guests=tuple(guests),
+            conflicts=tuple(conflicts),
+            incomplete=dict(out),
+            observed_at=observed_at,
+        )
+
+    # -- definitions -------------------------------------------------------------------------
+
+    def definitions(
+        self,
+        capability: Capability,
+        call: Callable[..., Sequence[GuestRow]],
+        deadline: float,
+        out: dict[str, str],
+    ) -> tuple[list[Definition], bool]:
+        """Ask every channel that keeps definitions, the one with most authority first.
+
+        Returns them, and whether there was any channel to ask. What failed is in ``out``.
+        """
+        offering: list[tuple[tuple[int, int, float, str], Offer]] = []
+        for view in self._channels.views():
+            offer = view.offer(capability)
+            if offer is not None:
+                place = (
+                    self._prefer.index(view.name)
+                    if view.name in self._prefer
+                    else len(self._prefer)
+                )
+                key = (place, int(offer.authority), offer.cost_us, view.name)
+                offering.append((key, offer))
+        offering.sort(key=lambda pair: pair[0])
+        found: list[Definition] = []
+        for place, (key, offer) in enumerate(offering):
+            until = read_deadline(deadline, len(offering) - place - 1)
+            rows = self.try_read(
+                capability,
+                key[3],
+                lambda port, until, offer=offer: call(port, offer.fields, until),
+                until,
+                deadline,
+                out,
+            )
+            found.extend(Definition(key[3], row) for row in rows or ())
+        return found, bool(offering)
+
+    def all_definitions(
+        self, fields: Collection[Field], deadline: float, out: dict[str, str]
+    ) -> tuple[list[Definition], bool]:
+        """List all definitions with these fields, and whether anybody keeps any."""
+        wanted = {*fields, Field.UUID, Field.NAME}
+        return self.definitions(
+            Capability.LIST_DEFINED,
+            lambda port, offered, until: port.list_defined(
+                tuple(f for f in Field if f in wanted and f in offered), deadline=until
+            ),
+            deadline,
+            out,
+        )
+
+    # -- both --------------------------------------------------------------------------------
+
+    def everything(self, fields: Collection[Field], deadline: float, *, all_: bool) -> Listing:
+        """List living guests, and with ``all_`` the definitions that nobody lives by."""
+        if not all_ and not _OF_DEFINITIONS & set(fields):
+            return self.live(fields, deadline)
+        # Both are joined on the UUID: it is always asked for.
+        live = self.live({*fields, Field.UUID}, deadline)
+        incomplete = dict(live.incomplete)
+        out: dict[str, str] = {}
+        found, any_keeper = self.all_definitions(fields, deadline, out)
+        incomplete.update(out)
+        kept, conflicts = merge(found)
+        known = any_keeper and not out
+        reason = why_unknown(any_keeper, out)
+        index = {d.uuid: d for d in kept if d.uuid is not None}
+        guests = [with_definition(g, index, known, reason) for g in live.guests]
+        if all_:
+            living = {g.uuid for g in live.guests}
+            # Where nobody tells handles, a living guest and its definition meet by name.
+            nameless = {g.name for g in live.guests if g.uuid is None}
+            guests += [
+                defined_info(d, fields, live.observed_at)
+                for d in kept
+                if (d.uuid is None or d.uuid not in living) and d.name not in nameless
+            ]
+        return Listing(
+            guests=tuple(guests),
+            conflicts=(*live.conflicts, *conflicts),
+            incomplete=incomplete,
+            observed_at=live.observed_at,
+        )
+
+
+def merge(found: Iterable[Definition]) -> tuple[list[Definition], list[str]]:
+    """Keep one definition of each UUID, the first channel's; tell what contradicts it."""
+    kept: list[Definition] = []
+    conflicts: list[str] = []
+    by_uuid: dict[str, Definition] = {}
+    by_name: dict[str, Definition] = {}
+    for d in found:
+        other = by_uuid.get(d.uuid) if d.uuid is not None else None
+        if other is not None:
+            if other.name != d.name or other.channel == d.channel:
+                conflicts.append(
+                    f"UUID {d.uuid} is defined twice: {other.name!r} by {other.channel}, "
+                    f"{d.name!r} by {d.channel}"
+                )
+            continue
+        same_name = by_name.get(d.name) if d.name is not None else None
+        if same_name is not None:
+            conflicts.append(
+                f"name {d.name!r} is defined twice: {same_name.uuid} by {same_name.channel}, "
+                f"{d.uuid} by {d.channel}"
+            )
+        if d.uuid is not None:
+            by_uuid[d.uuid] = d
+        if d.name is not None:
+            by_name.setdefault(d.name, d)
+        kept.append(d)
+    return kept, conflicts
+
+
+def why_unknown(any_keeper: bool, out: Mapping[str, str]) -> str:
+    """Word why it can't be said whether a guest is defined."""
+    if out:
+        return "; ".join(f"{name}: {reason}" for name, reason in out.items())
+    return "no channel keeps definitions" if not any_keeper else ""
+
+
+def with_definition(
+    guest: GuestInfo, index: Mapping[str, Definition], known: bool, reason: str
+) -> GuestInfo:
+    """Say of a living guest whether it is defined, by its UUID."""
+    match = index.get(guest.uuid) if guest.uuid is not None and guest.uuid != DOM0_HANDLE else None
+    sources, missing = dict(guest.sources), dict(guest.missing)
+    missing.pop(Field.DEFINED, None)
+    missing.pop(Field.AUTOSTART, None)
+    if match is None:
+        if not known:
+            missing[Field.DEFINED] = missing[Field.AUTOSTART] = reason
+            return evolve(guest, missing=missing)
+        return evolve(guest, defined=False, missing=missing)
+    sources[Field.DEFINED] = match.channel
+    autostart = match.row.values.get(Field.AUTOSTART)
+    if isinstance(autostart, bool):
+        sources[Field.AUTOSTART] = match.channel
+    return evolve(
+        guest,
+        defined=True,
+        autostart=autostart if isinstance(autostart, bool) else None,
+        sources=sources,
+        missing=missing,
+    )
+
+
+def defined_info(d: Definition, fields: Collection[Field], observed_at: float) -> GuestInfo:
+    """Make the observation of a definition that nobody lives by."""
+    values = dict(d.row.values)
+    values[Field.DEFINED] = True
+    absent: dict[Field, str] = {
+        f: "not told by " + d.channel
+        for f in fields
+        if f not in values and f not in _NOT_OF_DEFINITIONS
+    }
+    if d.row.absent:
+        absent.update(d.row.absent)
+    told: dict[Field, str] = dict.fromkeys(values, d.channel)
+    return _info(None, d.row.uuid, values, absent, told, observed_at)
+
+
+_NOT_OF_DEFINITIONS = frozenset(
+    {Field.DOMID, Field.UUID, Field.STATE, Field.REASON, Field.CPU_TIME}
+)
+
+
+def _sources(plan: ReadPlan) -> dict[Field, str]:
+    return {f: part.channel for part in plan.parts for f in part.fields}
+
+
+def _info(
+    domid: int | None,
+    uuid: str | None,
+    values: Mapping[Field, object],
+    absent: Mapping[Field, str],
+    told: Mapping[Field, str],
+    observed_at: float,
+) -> GuestInfo:
+    arguments = {f.value: v for f, v in values.items()}
+    arguments["domid"] = domid
+    arguments["uuid"] = uuid if uuid is not None else values.get(Field.UUID)
+    known = {f: s for f, s in told.items() if f in values} if len(values) < len(told) else told
+    gone = {f: reason for f, reason in absent.items() if f not in values}
+    for f in told:
+        if f not in values and f not in gone:
+            gone[f] = f"{told[f]} did not tell"
+    return GuestInfo(observed_at=observed_at, sources=known, missing=gone, **arguments)  # type: ignore[arg-type]
