@@ -100,7 +100,7 @@ def _error(text: str, position: int, message: str) -> ParseError:
     return ParseError(message, place=f"byte {offset}", line=line, offset=offset)
 
 
-def _parse_checked(text: str) -> list[Sexp]:
+def _parse_checked(text: str, lenient: bool = False) -> list[Sexp]:
     """Read token by token, knowing every token's place. Raises ParseError."""
     top: list[Sexp] = []
     current = top
@@ -127,13 +127,15 @@ def _parse_checked(text: str) -> list[Sexp]:
             current = inner
         elif word == ")":
             if not stack:
+                if lenient and top:
+                    return top
                 raise _error(text, start, "closing parenthesis without an opening one")
             current = stack.pop()[0]
         elif word in "'\"":
             raise _error(text, start, "string is not closed")
         else:
             raise _error(text, start, f"invalid character {ord(word):#04x}")
-    if stack:
+    if stack and not lenient:
         raise _error(text, stack[-1][1], "list is not closed")
     return top
 
@@ -206,9 +208,9 @@ def _parse_fast(text: str) -> list[Sexp] | None:
             current.append(atoms(outer[0]))
             del outer[0]
             for words in outer:
-                current = stack.pop()
                 if words:
                     current += atoms(words)
+                current = stack.pop()
             continue
         node = piece.split()  # type: ignore[assignment]
         if "'" in piece:
@@ -229,16 +231,21 @@ def loads_all(data: bytes | str) -> list[Sexp]:
     return _parse_checked(text) if values is None else values
 
 
-def loads(data: bytes | str) -> Sexp:
+def loads(data: bytes | str, *, lenient: bool = False) -> Sexp:
     """Read one expression.
 
     After it only empty atoms may come: from 4.1 on xend prints ``''`` behind many replies.
-    Raises ParseError with the byte offset (``offset``) of what is wrong.
+    ``lenient`` forgives what libvirt's reader forgives: lists left open at the end, and anything
+    after the first expression. Raises ParseError with the byte offset (``offset``) of what is
+    wrong.
     """
-    values = loads_all(data)
+    text = _decode(data)
+    values = _parse_fast(text)
+    if values is None:
+        values = _parse_checked(text, lenient)
     if not values:
         raise ParseError("no expression in the document", place="byte 0", offset=0)
-    if len(values) > 1 and any(values[1:]):
+    if not lenient and len(values) > 1 and any(values[1:]):
         raise ParseError("more than one expression in the document", place="end of document")
     return values[0]
 
