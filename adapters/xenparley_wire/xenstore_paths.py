@@ -10,9 +10,7 @@ from .xenstore_types import ABSOLUTE_PATH_MAX, RELATIVE_PATH_MAX
 
 __all__ = ["check_domain_id", "check_path", "check_token", "check_watch_path", "join", "parent"]
 
-_NAMES = r"[A-Za-z0-9\-_@]+(?:/[A-Za-z0-9\-_@]+)*"
-_ABSOLUTE = re.compile(rf"/(?:{_NAMES})?\Z").match
-_RELATIVE = re.compile(rf"{_NAMES}\Z").match
+_ALLOWED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-/_@"
 # 4.22 may name the domain: @releaseDomain/5.
 _SPECIAL = re.compile(r"@[A-Za-z0-9\-_/]+\Z").match
 _TOKEN = re.compile(r"[\x20-\x7e]+\Z").match
@@ -27,19 +25,25 @@ def check_path(path: str) -> bytes:
         InvalidInput: a character outside ``A-Za-z0-9-/_@``, an empty name, a slash at the end,
             or longer than 3072 (absolute) or 2048 (relative) bytes.
     """
-    if path[:1] == "/":
-        if len(path) <= ABSOLUTE_PATH_MAX and _ABSOLUTE(path):
-            return path.encode("ascii")
-        limit = ABSOLUTE_PATH_MAX
-    else:
-        if len(path) <= RELATIVE_PATH_MAX and _RELATIVE(path):
-            return path.encode("ascii")
-        limit = RELATIVE_PATH_MAX
-    if len(path) > limit:
-        raise InvalidInput(
-            f"XenStore path of {len(path)} characters, the limit is {limit}: {path[:60]!r}..."
-        )
-    raise InvalidInput(f"not a XenStore path: {path!r}")
+    try:
+        data = path.encode("ascii")
+    except UnicodeEncodeError as exc:
+        raise InvalidInput(f"not a XenStore path: {path[:80]!r}") from exc
+    limit = ABSOLUTE_PATH_MAX if data[:1] == b"/" else RELATIVE_PATH_MAX
+    # Deleting what is allowed is several times faster than a regular expression.
+    if (
+        len(data) > limit
+        or data.translate(None, _ALLOWED)
+        or b"//" in data
+        or (data[-1:] == b"/" and data != b"/")
+        or not data
+    ):
+        if len(data) > limit:
+            raise InvalidInput(
+                f"XenStore path of {len(data)} characters, the limit is {limit}: {path[:60]!r}..."
+            )
+        raise InvalidInput(f"not a XenStore path: {path!r}")
+    return data
 
 
 def check_watch_path(path: str) -> bytes:

@@ -1,0 +1,101 @@
+"""Many requests at once, with a bounded number in flight."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xenparley.domain.errors import ProtocolError, XenparleyError
+from xenparley_wire import xenstore_replies as replies
+from xenparley_wire import xenstore_requests as requests
+from xenparley_wire.xenstore_paths import check_path
+from xenparley_wire.xenstore_types import MessageType
+
+from .errors import CHANNEL, store_error
+from .operations import WINDOW
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from .connection import Connection
+
+__all__ = ["read_many", "remove_many", "wrong_type"]
+
+#: New requests are sent when half of the window has been answered: the daemon is never idle.
+_LOW = WINDOW // 2
+
+
+def wrong_type(connection: Connection, asked: int, got: int) -> ProtocolError:
+    """End a connection whose peer answers with another type; return what to raise."""
+    wrong = ProtocolError(
+        f"{connection.name} answered a request of type {asked} with type {got}", channel=CHANNEL
+    )
+    connection.end(wrong)
+    return wrong
+
+
+def read_many(
+    connection: Connection, transaction_id: int, paths: Sequence[str], deadline: float
+) -> list[bytes | None]:
+    """Read many nodes; see :meth:`Operations.read_many`."""
+    kind = int(MessageType.READ)
+    error_kind = int(MessageType.ERROR)
+    values: list[bytes | None] = [None] * len(paths)
+    index: dict[int, int] = {}
+    failure: XenparleyError | None = None
+    exchange = connection.exchange(deadline)
+    queued = 0
+    check = check_path
+    while queued < len(paths) or exchange.in_flight:
+        if queued < len(paths):
+            end = min(queued + WINDOW - exchange.in_flight, len(paths))
+            burst = [(kind, check(path) + b"\0") for path in paths[queued:end]]
+            index.update(zip(exchange.send(burst, transaction_id), range(queued, end), strict=True))
+            queued = end
+        for got, request_id, _, payload in exchange.take(_LOW if queued < len(paths) else 0):
+            place = index.pop(request_id)
+            if got == kind:
+                values[place] = payload
+            elif got == error_kind:
+                name = replies.error_name(payload)
+                if name != "ENOENT" and failure is None:
+                    failure = store_error(name, "READ", paths[place])
+            else:
+                raise wrong_type(connection, kind, got)
+    if failure is not None:
+        raise failure
+    return values
+
+
+def remove_many(connection: Connection, paths: Iterator[str], deadline: float) -> int:
+    """Remove nodes in the given order, pipelined; one that is gone already is fine.
+
+    Returns how many requests were made.
+    """
+    kind = int(MessageType.RM)
+    failure: XenparleyError | None = None
+    exchange = connection.exchange(deadline)
+    asked: dict[int, str] = {}
+    count = 0
+    more = True
+    while more or exchange.in_flight:
+        burst: list[str] = []
+        while more and len(burst) < WINDOW - exchange.in_flight:
+            path = next(paths, None)
+            if path is None:
+                more = False
+            else:
+                burst.append(path)
+        ids = exchange.send([(kind, requests.path(path)) for path in burst])
+        asked.update(zip(ids, burst, strict=True))
+        count += len(burst)
+        for got, request_id, _, payload in exchange.take(_LOW if more else 0):
+            path = asked.pop(request_id)
+            if got == MessageType.ERROR:
+                name = replies.error_name(payload)
+                if name != "ENOENT" and failure is None:
+                    failure = store_error(name, "RM", path)
+            elif got != kind:
+                raise wrong_type(connection, kind, got)
+        if failure is not None:
+            raise failure
+    return count

@@ -1,0 +1,344 @@
+"""One connection to a XenStore daemon, from its opening to its one end.
+
+One thread reads. It hands answers to whoever waits for their request id, and events to a callback
+that must not block; it never waits for a consumer, because a client that stops reading can freeze
+the host (oxenstored blocks whoever causes the events). Callers send from their own threads.
+
+A group of requests in flight is an :class:`Exchange`. The reader appends to its queue and wakes
+it once for a burst of answers, not once for each: that, and one send() for many requests, is what
+makes bulk reads quick.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+from xenparley.domain.errors import (
+    ChannelLost,
+    DeadlineExceeded,
+    ProtocolError,
+    Unavailable,
+    XenparleyError,
+)
+from xenparley_wire.xenstore import HEADER, Decoder
+from xenparley_wire.xenstore_types import Message, MessageType
+
+from .errors import CHANNEL
+from .transport import PartlySent, start_thread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from .transport import Transport
+
+__all__ = ["Connection", "Exchange"]
+
+_EVENT = int(MessageType.WATCH_EVENT)
+_UNKNOWN = object()
+#: Answers that nobody waits for any more; beyond this many the peer is taken for stalled.
+_ABANDONED_MAX = 1024
+#: From so many answers on their way the reader takes them in heaps, after a nap of so many seconds.
+_BULK = 12
+_NAP = 5e-5
+#: A u32 that stays positive wherever a peer took it for signed.
+_LAST_ID = 0x7FFFFFFF
+
+
+class Exchange:
+    """Requests of one caller that are in flight, and their answers as they come.
+
+    Not for several threads at once. ``in_flight`` counts what is sent and not yet taken.
+    """
+
+    __slots__ = ("_connection", "_deadline", "_wake", "_want", "failure", "in_flight", "inbox")
+
+    def __init__(self, connection: Connection, deadline: float) -> None:
+        self._connection = connection
+        self._deadline = deadline
+        self.inbox: deque[Message] = deque()
+        self._want = 1
+        self._wake = threading.Lock()
+        self._wake.acquire()
+        self.in_flight = 0
+        self.failure: XenparleyError | None = None
+
+    def send(self, requests: Iterable[tuple[int, bytes]], transaction_id: int = 0) -> range:
+        """Send (type, payload) pairs in one burst; return their request ids, in order.
+
+        Raises:
+            DeadlineExceeded: nothing was sent.
+            PartlySent: the connection broke meanwhile; ``sent`` bytes had left.
+            Unavailable: the connection was already over; nothing was sent.
+        """
+        return self._connection.send(self, list(requests), transaction_id, self._deadline)
+
+    def take(self, leave: int = 0) -> list[Message]:
+        """Wait until at most ``leave`` requests are in flight; return what has been answered.
+
+        Raises:
+            DeadlineExceeded: some answers did not come in time. They are let go.
+            ChannelLost: the connection ended meanwhile.
+            ProtocolError: the peer talked nonsense; the connection is over.
+        """
+        inbox = self.inbox
+        want = self.in_flight - leave
+        if want > len(inbox):
+            # The order matters: first say what is wanted, then look again, since the reader
+            # appends first and looks at the wish afterwards.
+            self._want = want
+            while len(inbox) < want and self.failure is None:
+                left = self._deadline - time.monotonic()
+                if left > 0:
+                    self._wake.acquire(timeout=min(left, 3600.0))
+                    continue
+                if self._connection.abandon(self):
+                    raise DeadlineExceeded(
+                        f"XenStore at {self._connection.name} did not answer in time "
+                        f"({len(inbox)} of {want} answers came)",
+                        channel=CHANNEL,
+                    )
+            if len(inbox) < want and self.failure is not None:
+                raise _again(self.failure)
+        take_one = inbox.popleft
+        answers = [take_one() for _ in range(len(inbox))]
+        self.in_flight -= len(answers)
+        return answers
+
+    def nudge(self) -> None:
+        """Wake the caller if it has what it wants; only the reader thread calls this."""
+        if (len(self.inbox) >= self._want or self.failure is not None) and self._wake.locked():
+            self._wake.release()
+
+
+def _again(failure: XenparleyError) -> XenparleyError:
+    """Return a fresh error of the same kind: one exception must not be raised in two threads."""
+    fresh = type(failure)(failure.message, channel=CHANNEL, retry_safe=failure.retry_safe)
+    fresh.__cause__ = failure.__cause__
+    return fresh
+
+
+class Connection:
+    """Requests, answers and events over one transport."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        on_event: Callable[[bytes], None],
+        on_end: Callable[[Connection], None],
+    ) -> None:
+        """Start reading. ``on_event`` and ``on_end`` run on the reading thread.
+
+        ``on_event`` gets the payload of each watch event; it must not block, and a ProtocolError
+        from it ends the connection. ``on_end`` is called once.
+        """
+        self.name = transport.name
+        self._transport = transport
+        self._on_event = on_event
+        self._on_end = on_end
+        #: Guards the pending table against the end of the connection.
+        self._lock = threading.Lock()
+        self._pending: dict[int, Exchange | None] = {}
+        self._abandoned = 0
+        self._next_id = 1
+        self._wrapped = False
+        self._failure: XenparleyError | None = None
+        self._stop_reason: XenparleyError | None = None
+        #: Set when the descriptor is closed; and when everybody who waited has been told.
+        self.released = threading.Event()
+        self.ended = threading.Event()
+        self._thread = start_thread("xenstore-reader", self._read_all)
+
+    @property
+    def alive(self) -> bool:
+        """Whether calls can be made; a connection that is over stays over."""
+        return self._failure is None and self._stop_reason is None
+
+    @property
+    def request_max(self) -> int:
+        """Longest payload that this transport carries."""
+        return self._transport.request_max
+
+    @property
+    def on_reader(self) -> bool:
+        """Whether the caller is the reading thread, which must not wait for answers."""
+        return threading.current_thread() is self._thread
+
+    def exchange(self, deadline: float) -> Exchange:
+        """Return an empty exchange."""
+        return Exchange(self, deadline)
+
+    def call(
+        self, message_type: int, payload: bytes, deadline: float, transaction_id: int = 0
+    ) -> Message:
+        """Send one request and wait for its answer, which may be an ERROR message."""
+        exchange = Exchange(self, deadline)
+        self.send(exchange, [(message_type, payload)], transaction_id, deadline)
+        return exchange.take()[0]
+
+    def send(
+        self,
+        exchange: Exchange,
+        requests: list[tuple[int, bytes]],
+        transaction_id: int,
+        deadline: float,
+    ) -> range:
+        """Register and send requests; see :meth:`Exchange.send`."""
+        if self.on_reader:
+            raise RuntimeError("a call on the reading thread would wait for itself")
+        if not requests:
+            return range(0)
+        if time.monotonic() >= deadline:
+            raise DeadlineExceeded("no time left to ask XenStore", channel=CHANNEL)
+        count = len(requests)
+        with self._lock:
+            if self._failure is not None:
+                raise self._gone()
+            ids = self._take_ids(count)
+            self._pending.update(dict.fromkeys(ids, exchange))
+        exchange.in_flight += count
+        pack = HEADER.pack
+        frames = [
+            pack(message_type, request_id, transaction_id, len(payload)) + payload
+            for request_id, (message_type, payload) in zip(ids, requests, strict=True)
+        ]
+        try:
+            self._transport.send(b"".join(frames), deadline)
+        except DeadlineExceeded:
+            with self._lock:
+                for request_id in ids:
+                    self._pending.pop(request_id, None)
+            exchange.in_flight -= count
+            raise
+        except PartlySent as exc:
+            # The stream is cut within a burst: nothing more can be sent on it.
+            self.end(exc)
+            raise
+        return ids
+
+    def _take_ids(self, count: int) -> range:
+        """Return unused consecutive ids; the caller holds the lock."""
+        while True:
+            first = self._next_id
+            if first + count > _LAST_ID:
+                self._next_id, self._wrapped = 1, True
+                continue
+            self._next_id = first + count
+            ids = range(first, first + count)
+            if not self._wrapped or not any(request_id in self._pending for request_id in ids):
+                return ids
+
+    def abandon(self, exchange: Exchange) -> bool:
+        """Let go of an exchange's open requests: answers that still come are dropped.
+
+        Returns whether there was any: if not, the last answer has just come.
+        """
+        with self._lock:
+            late = [number for number, owner in self._pending.copy().items() if owner is exchange]
+            for request_id in late:
+                if self._pending.get(request_id) is exchange:
+                    self._pending[request_id] = None
+                    self._abandoned += 1
+            stalled = self._abandoned > _ABANDONED_MAX
+        if stalled:
+            self.end(ChannelLost(f"{self.name} has stopped answering", channel=CHANNEL))
+        return bool(late)
+
+    def end(self, reason: XenparleyError | None = None) -> None:
+        """End the connection; the calls in flight fail. Takes no lock, safe in signal handlers."""
+        if self._stop_reason is None:
+            self._stop_reason = reason or ChannelLost(
+                f"connection to {self.name} closed", channel=CHANNEL
+            )
+        self._transport.interrupt()
+
+    def close(self, timeout: float = 2.0) -> None:
+        """End the connection and wait for the reading thread to free the descriptor."""
+        self.end()
+        if not self.on_reader:
+            self.ended.wait(timeout)
+
+    def _gone(self) -> XenparleyError:
+        failure = self._failure
+        reason = failure.message if failure is not None else "closed"
+        return Unavailable(f"no connection: {reason}", channel=CHANNEL, retry_safe=True)
+
+    def _read_all(self) -> None:
+        reason: XenparleyError
+        try:
+            reason = self._read_until_end()
+        except ProtocolError as exc:
+            reason = ProtocolError(f"{self.name}: {exc.message}", channel=CHANNEL)
+        except OSError as exc:
+            reason = ChannelLost(
+                f"connection to {self.name} lost: {exc.strerror or exc}", channel=CHANNEL
+            )
+            reason.__cause__ = exc
+        finally:
+            # First of all the descriptor, before any lock that a stopped thread might hold.
+            self._transport.interrupt()
+            self._transport.close()
+            self.released.set()
+        self._finish(self._stop_reason or reason)
+
+    def _read_until_end(self) -> XenparleyError:
+        receive = self._transport.receive
+        decoder = Decoder(self._transport.answer_max)
+        feed = decoder.feed
+        pending = self._pending
+        take: Callable[[int, object], object] = pending.pop
+        on_event = self._on_event
+        while True:
+            data = receive()
+            if not data:
+                decoder.finish()
+                return ChannelLost(f"{self.name} closed the connection", channel=CHANNEL)
+            last: Exchange | None = None
+            touched: list[Exchange] = []
+            for message in feed(data):
+                if message[0] == _EVENT:
+                    on_event(message[3])
+                    continue
+                owner = take(message[1], _UNKNOWN)
+                if isinstance(owner, Exchange):
+                    owner.inbox.append(message)
+                    if owner is not last:
+                        last = owner
+                        touched.append(owner)
+                elif owner is None:
+                    self._abandoned -= 1
+                else:
+                    raise ProtocolError(
+                        f"byte offset {decoder.offset} or before: answer to a request "
+                        f"that was not made (id {message[1]}, type {message[0]})"
+                    )
+            for owner in touched:
+                owner.nudge()
+            if len(pending) >= _BULK:
+                # More answers are about to come one by one. A reader that is not waiting for each
+                # of them costs neither side a wake-up; nobody waits longer for it than this.
+                time.sleep(_NAP)
+            if decoder.broken is not None:
+                decoder.finish()
+
+    def _finish(self, failure: XenparleyError) -> None:
+        with self._lock:
+            self._failure = failure
+            owners = {id(owner): owner for owner in self._pending.values() if owner is not None}
+            self._pending.clear()
+        for owner in owners.values():
+            owner.failure = failure
+            owner.nudge()
+        self.ended.set()
+        self._on_end(self)
+
+    def forget_after_fork(self) -> None:
+        """In a forked child: no thread reads here, so this connection is over."""
+        self._lock = threading.Lock()
+        self._pending = {}
+        self._failure = self._failure or Unavailable(
+            "the connection belongs to the parent process", channel=CHANNEL, retry_safe=True
+        )
+        self._transport.drop()

@@ -1,0 +1,185 @@
+"""The kernel's XenStore device, ``/dev/xen/xenbus`` or ``/proc/xen/xenbus``.
+
+What was measured there (Linux 6.1): one write may hold one request only, since the rest is thrown
+away and still reported as written; a request may have 4096 bytes in all, so 4080 of payload. Up to
+Linux 4.8 at least a write carries the request out before it returns, and where the ring is frozen
+neither an open nor a write ever returns. So opening and writing happen on threads of their own,
+which a deadline can leave behind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import queue
+import select
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from xenparley.domain.errors import DeadlineExceeded
+from xenparley_wire.xenstore import HEADER
+from xenparley_wire.xenstore_types import HEADER_SIZE
+
+from .errors import CHANNEL
+from .transport import CHUNK, PartlySent, open_refused, start_thread
+
+if TYPE_CHECKING:
+    from .endpoints import Endpoint
+
+__all__ = ["DeviceTransport"]
+
+#: Requests that may wait for the writing thread; more means that the ring stands still.
+_WAITING_MAX = 1024
+
+
+class DeviceTransport:
+    """A descriptor of the kernel's node: one reader, one writer, one request a write."""
+
+    request_max = 4096 - HEADER_SIZE
+    answer_max = 4096
+    batches = False
+
+    def __init__(self, endpoint: Endpoint, deadline: float) -> None:
+        self.name = endpoint.path
+        self._descriptor = _open(endpoint, deadline)
+        self._woken, self._waker = socket.socketpair()
+        self._waker.setblocking(False)
+        self._requests: queue.Queue[bytes | None] = queue.Queue(_WAITING_MAX)
+        self._over = False
+        self._reader_done = False
+        #: Held while the descriptor is in use by a write, so that it is not closed (and its
+        #: number given to another file) under it.
+        self._writing = threading.Lock()
+        start_thread("xenstore-device-writer", self._write_all)
+
+    def receive(self) -> bytes:
+        """Wait for bytes or for the interruption."""
+        poller = select.poll()
+        poller.register(self._descriptor, select.POLLIN)
+        poller.register(self._woken, select.POLLIN)
+        while not self._over:
+            poller.poll()
+            if self._over:
+                break
+            try:
+                return os.read(self._descriptor, CHUNK)
+            except BlockingIOError:
+                continue
+        return b""
+
+    def send(self, data: bytes, deadline: float) -> None:
+        """Hand over one or more whole requests; each is written by itself."""
+        if self._over:
+            raise PartlySent(f"connection to {self.name} lost", 0)
+        position = 0
+        while position < len(data):
+            _, _, _, length = HEADER.unpack_from(data, position)
+            end = position + HEADER_SIZE + length
+            try:
+                left = deadline - time.monotonic()
+                self._requests.put(data[position:end], timeout=max(left, 0))
+            except queue.Full as exc:
+                if position:
+                    raise PartlySent(f"{self.name} takes no more requests", position) from exc
+                raise DeadlineExceeded(f"{self.name} takes no requests", channel=CHANNEL) from exc
+            position = end
+
+    def _write_all(self) -> None:
+        while not self._over:
+            request = self._requests.get()
+            if request is None:
+                break
+            with self._writing:
+                if self._over:
+                    break
+                try:
+                    _write_one(self._descriptor, request)
+                except OSError:
+                    # The reader ends the connection and tells everybody who waits.
+                    break
+        self.interrupt()
+        if self._reader_done:
+            self._release()
+
+    def interrupt(self) -> None:
+        """Mark the end and wake the reader, which closes."""
+        self._over = True
+        with contextlib.suppress(OSError):
+            self._waker.send(b"\0")
+
+    def close(self) -> None:
+        """Close, unless a write is stuck in the kernel: then the writer closes once it returns."""
+        self._over = True
+        self._reader_done = True
+        with contextlib.suppress(queue.Full):
+            self._requests.put_nowait(None)
+        self._release()
+
+    def drop(self) -> None:
+        """Close without the lock: the thread that may hold it does not exist in a child."""
+        self._writing = threading.Lock()
+        self._release()
+
+    def _release(self) -> None:
+        if not self._writing.acquire(timeout=0.1):
+            return
+        try:
+            if self._descriptor >= 0:
+                os.close(self._descriptor)
+                self._descriptor = -1
+            self._woken.close()
+            self._waker.close()
+        finally:
+            self._writing.release()
+
+
+def _write_one(descriptor: int, request: bytes) -> None:
+    """Write one request; a non-blocking node that is full is waited for."""
+    while True:
+        try:
+            written = os.write(descriptor, request)
+        except BlockingIOError:
+            poller = select.poll()
+            poller.register(descriptor, select.POLLOUT)
+            poller.poll(1000)
+            continue
+        if written != len(request):
+            raise OSError(errno.EIO, "the device took a part of a request")
+        return
+
+
+def _open(endpoint: Endpoint, deadline: float) -> int:
+    """Open on a thread of its own; a late descriptor is closed by that thread."""
+    lock = threading.Lock()
+    outcome: list[int | OSError] = []
+    given_up = False
+    done = threading.Event()
+
+    def attempt() -> None:
+        result: int | OSError
+        try:
+            result = os.open(endpoint.path, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
+        except OSError as exc:
+            result = exc
+        with lock:
+            outcome.append(result)
+            done.set()
+            if given_up and isinstance(result, int):
+                os.close(result)
+
+    start_thread("xenstore-device-open", attempt)
+    done.wait(max(deadline - time.monotonic(), 0))
+    with lock:
+        if not outcome:
+            given_up = True
+            raise DeadlineExceeded(
+                f"{endpoint.path} does not open: the kernel's XenStore ring stands still",
+                channel=CHANNEL,
+            )
+    result = outcome[0]
+    if isinstance(result, OSError):
+        raise open_refused(endpoint, result) from result
+    return result
