@@ -1,29 +1,19 @@
-"""What a format's reader and writer return."""
+"""What a format's reader and writer return: the plugin interface's own types."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from xenparley.plugin.spi import Reading, Writing
 
 if TYPE_CHECKING:
-    from xenparley.domain.config import GuestConfig
+    from collections.abc import Iterable
+
     from xenparley.domain.errors import Problem
 
-__all__ = ["Reading", "Writing"]
+__all__ = ["Reading", "Writing", "worded"]
 
 
-@frozen
-class Reading:
-    """A configuration that was read, and what the reader wants to be known about it."""
-
-    config: GuestConfig
-    warnings: tuple[Problem, ...] = ()
-
-
-@frozen
-class Writing:
-    """A document that was written, and what was left out of it with ``lossy``."""
-
-    text: str
-    warnings: tuple[Problem, ...] = ()
+def worded(problems: Iterable[Problem]) -> tuple[str, ...]:
+    """Return the problems as warnings: place and message in one line each."""
+    return tuple(str(problem) for problem in problems)

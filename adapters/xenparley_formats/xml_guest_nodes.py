@@ -295,3 +295,4 @@ DOMAIN = Node(
         ),
     ],
 )
+DOMAIN.place()

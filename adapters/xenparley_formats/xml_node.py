@@ -84,6 +84,7 @@ class Node:
         "children",
         "cls",
         "dump",
+        "dynamic",
         "field",
         "hook",
         "kind",
@@ -92,6 +93,7 @@ class Node:
         "opaque",
         "owns_extras",
         "parsers",
+        "prefix",
         "required",
         "step",
         "switch",
@@ -134,6 +136,7 @@ class Node:
         self.switch = switch
         self.cases = cases or {}
         self.only = only
+        self.dynamic = switch is not None or only is not None
         self.required = tuple((required or {}).items())
         self.opaque = frozenset(opaque)
         self.always = always
@@ -141,6 +144,16 @@ class Node:
         self.owns_extras = (
             isinstance(cls, type) and "extras" in fields_dict(cls) if cls is not None else False
         )
+
+        self.prefix = ""
+
+    def place(self, prefix: str = "") -> None:
+        """Tell the node, and those below, its path below the element that owns the extras."""
+        self.prefix = prefix
+        for child in self.children:
+            for case in (child, *child.cases.values(), *(child.only or {}).values()):
+                owner = case.kind in (ONE, MANY) and case.owns_extras
+                case.place("" if owner else f"{prefix}{case.step}/")
 
     def _lists(self, node: Node) -> list[str]:
         """Name the owner's fields that collect several elements."""

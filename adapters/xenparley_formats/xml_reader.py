@@ -7,7 +7,7 @@ from typing import Any
 from xenparley.domain.config import Extra, Feature, GuestConfig
 from xenparley.domain.errors import ConfigError
 from xenparley.domain.identity import printable
-from xenparley_formats.api import Reading
+from xenparley_formats.api import Reading, worded
 from xenparley_formats.xml_extras import (
     AFTER,
     BEFORE,
@@ -18,7 +18,7 @@ from xenparley_formats.xml_extras import (
     in_order,
 )
 from xenparley_formats.xml_guest_nodes import DOMAIN, FEATURES, GROUPS
-from xenparley_formats.xml_node import FLAG, FLAT, MANY, NAMED, ONE, SCALARS, Node, Values
+from xenparley_formats.xml_node import FLAG, FLAT, MANY, ONE, SCALARS, Node, Values
 from xenparley_formats.xml_parse import parse_xml
 from xenparley_formats.xml_run import ReadRun
 from xenparley_formats.xml_words import SPACES
@@ -46,25 +46,23 @@ def read_xml(data: bytes, *, source: str = "<xml>", strict: bool = False) -> Rea
     config = _object(DOMAIN, root, run, found)
     if run.problems or not isinstance(config, GuestConfig):
         raise ConfigError(run.found(), summary="invalid domain XML")
-    return Reading(config, tuple(run.warnings))
+    return Reading(config=config, warnings=worded(run.warnings))
 
 
-def _object(node: Node, element: Any, run: ReadRun, found: Found, prefix: str = "") -> Any:
+def _object(node: Node, element: Any, run: ReadRun, found: Found) -> Any:
     """Build the element's object; None when it can't be. ``found`` is its own, or its owner's."""
     values: Values = {}
     before = len(run.problems)
-    _fill(node, element, values, found, prefix, run)
+    _fill(node, element, values, found, node.prefix, run)
     for name in node.lists:
         if name in values:
             values[name] = tuple(values[name])
     if node.hook is not None:
         node.hook(element, values, run)
-    if node.required:
-        lacking = [message for name, message in node.required if name not in values]
-        if lacking:
+    for name, message in node.required:
+        if name not in values:
             if len(run.problems) == before:
-                for message in lacking:
-                    run.problem(element, message)
+                run.problem(element, message)
             return None
     if found and node.owns_extras:
         values["extras"] = in_order(found)
@@ -80,38 +78,44 @@ def _fill(
         entry = parsers.get(name)
         if entry is None:
             add_attribute(node, element, name, text, found, prefix, run)
-        elif entry[1] is None:
-            values[entry[0]] = text
+            continue
+        field, parse = entry
+        if parse is None:
+            values[field] = text
         else:
             try:
-                values[entry[0]] = entry[1](text)
+                values[field] = parse(text)
             except ValueError as exc:
                 run.problem(element, str(exc), f"@{name}")
     if node.text is not None:
         _text(node, element, values, found, prefix, run)
         return
     text = element.text
-    if text is not None and text.strip(SPACES):
+    if text is None:
+        # an element with children and no text before the first, or an empty one
+        if len(element):
+            _children(node, element, values, found, prefix, run)
+        return
+    if text.strip(SPACES):
         add_text(element, text, found, prefix, run)
-    if len(element):
-        _children(node, element, values, found, prefix, run)
+    _children(node, element, values, found, prefix, run)
 
 
 def _text(
     node: Node, element: Any, values: Values, found: Found, prefix: str, run: ReadRun
 ) -> None:
-    assert node.text is not None
     text = element.text or ""
-    for child in element if len(element) else ():
-        add_child(node, child, found, prefix, run)
-        if isinstance(child.tag, str):
-            run.problem(child, "an element where text is expected")
-        text += child.tail or ""
+    if len(element):
+        for child in element:
+            add_child(node, child, found, prefix, run)
+            if isinstance(child.tag, str):
+                run.problem(child, "an element where text is expected")
+            text += child.tail or ""
+    assert node.text is not None
     name, word = node.text
-    if node.kind == ONE and not text:
-        return
     if word.parse is None:
-        values[name] = text
+        if text or node.kind == FLAT:
+            values[name] = text
         return
     try:
         values[name] = word.parse(text)
@@ -130,7 +134,7 @@ def _children(
             add_text(element, tail, found, prefix, run)
         tag = child.tag
         known = table.get(tag)
-        if known is not None and (known.switch is not None or known.only is not None):
+        if known is not None and known.dynamic:
             known = known.resolve(values, child)
         if known is None:
             add_child(node, child, found, prefix, run)
@@ -146,39 +150,40 @@ def _children(
                     values[name] = [thing]
             continue
         if kind == SCALARS:
-            _scalar(known, child, values, found, prefix, run)
+            _scalar(known, child, values, found, run)
             continue
         if tag in seen:
             run.problem(child, "given twice")
         seen.add(tag)
-        step = f"{prefix}{known.step}/"
         if kind == FLAT:
-            held = len(values) + len(found)
-            before = len(run.problems)
-            _fill(known, child, values, found, step, run)
+            held = len(values)
+            _fill(known, child, values, found, known.prefix, run)
             if known.hook is not None:
                 known.hook(child, values, run)
-            same = len(values) + len(found) == held and len(run.problems) == before
-            if same and not known.always:
-                found.append((step, 0, Extra("xml", step, "")))
+            if len(values) == held and not known.always:
+                _presence(known, found, run)
         elif kind == ONE:
             inner: Found = [] if known.owns_extras else found
-            values[known.field] = _object(known, child, run, inner, step if inner is found else "")
+            values[known.field] = _object(known, child, run, inner)
         elif kind == FLAG:
             values[known.field] = True
-            _fill(known, child, {}, found, step, run)
+            _fill(known, child, {}, found, known.prefix, run)
         else:
-            assert kind == NAMED
-            values[known.field] = _named(known, child, found, step, run)
+            values[known.field] = _named(known, child, found, known.prefix, run)
 
 
-def _scalar(
-    node: Node, element: Any, values: Values, found: Found, prefix: str, run: ReadRun
-) -> None:
+def _presence(node: Node, found: Found, run: ReadRun) -> None:
+    """Keep an element that holds nothing that the model knows, if nothing else of it is kept."""
+    prefix = node.prefix
+    if not any(parent.startswith(prefix) for parent, _, _ in found):
+        found.append((prefix, 0, Extra("xml", prefix, "")))
+
+
+def _scalar(node: Node, element: Any, values: Values, found: Found, run: ReadRun) -> None:
     """Take one word of a tuple."""
     words = values.setdefault(node.field, [])
     inner: Values = {}
-    _fill(node, element, inner, found, f"{prefix}{node.step}[{len(words) + 1}]/", run)
+    _fill(node, element, inner, found, f"{node.prefix[:-1]}[{len(words) + 1}]/", run)
     if node.field in inner:
         words.append(inner[node.field])
     else:

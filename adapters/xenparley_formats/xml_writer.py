@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xenparley.domain.config import Extra, Feature, GuestConfig
 from xenparley.domain.identity import printable
-from xenparley_formats.api import Writing
+from xenparley_formats.api import Writing, worded
 from xenparley_formats.xml_extras import AFTER, BEFORE
 from xenparley_formats.xml_guest_nodes import DOMAIN, GROUPS
 from xenparley_formats.xml_node import (
@@ -45,7 +45,7 @@ def write_xml(config: GuestConfig, *, secrets: bool = True, lossy: bool = False)
     if run.uses_namespace:
         declared = attribute("xmlns:xenparley", NAMESPACE)
         body[0] = f"<domain{declared}{body[0].removeprefix('<domain')}"
-    return Writing("\n".join([*head, *body, *tail, ""]), warnings)
+    return Writing(text="\n".join([*head, *body, *tail, ""]), warnings=worded(warnings))
 
 
 def _is_element(last: str) -> bool:

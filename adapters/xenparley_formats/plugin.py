@@ -1,0 +1,37 @@
+"""The formats' plugin: names and places only; the work is imported when a format is used."""
+
+from __future__ import annotations
+
+from xenparley.plugin.hooks import hookimpl
+from xenparley.plugin.spi import FormatSpec, Registrar
+
+__all__ = ["xenparley_register", "xenparley_spi"]
+
+xenparley_spi = (1, 0)
+
+_SECRETS = {"secrets": "yes or no: whether passwords are written"}
+
+
+@hookimpl
+def xenparley_register(registrar: Registrar) -> None:
+    """Register the notations of a guest's configuration."""
+    registrar.format(
+        FormatSpec(
+            name="xml",
+            summary="libvirt's domain XML",
+            reader="xenparley_formats.xml_format:read",
+            writer="xenparley_formats.xml_format:write",
+            suffixes=(".xml",),
+            options=_SECRETS,
+        )
+    )
+    registrar.format(
+        FormatSpec(
+            name="json",
+            summary="the model itself, as documented and versioned JSON",
+            reader="xenparley_formats.json_format:read",
+            writer="xenparley_formats.json_format:write",
+            suffixes=(".json",),
+            options=_SECRETS,
+        )
+    )
