@@ -133,6 +133,17 @@ def test_strict_raises(site: Path, phase: str, source: str, words: str) -> None:
     assert the_status(loaded, "broken").phase == phase
 
 
+def test_strict_by_the_environment(site: Path) -> None:
+    put(site, "raise RuntimeError", name="broken")
+    for word, strict in {"1": True, "yes": True, "0": False, "": False}.items():
+        loaded = Plugins(path=[str(site)], environ={"XENPARLEY_STRICT": word})
+        if strict:
+            with pytest.raises(PluginError, match="broken"):
+                loaded.formats  # noqa: B018
+        else:
+            assert loaded.formats == {}
+
+
 HANG = "import threading; threading.Event().wait()"
 
 

@@ -82,7 +82,7 @@ class Caller:
         self._serial = threading.Lock() if serial else None
         self._closed = False
 
-    def call(self, function: Callable[[], T], deadline: float, *, grace: float = GRACE_S) -> T:
+    def call(self, function: Callable[[], T], deadline: float) -> T:
         """Run the function on a worker, return its result or raise its error.
 
         Raises DeadlineExceeded when it was not started at all, Overdue when it did not come back.
@@ -101,7 +101,7 @@ class Caller:
         except IndexError:
             worker = _Worker(self.name, self._idle)
         worker.submit(job)  # type: ignore[arg-type]
-        if not job.done.acquire(timeout=max(0.0, deadline - time.monotonic()) + grace):
+        if not job.done.acquire(timeout=max(0.0, deadline - time.monotonic()) + GRACE_S):
             raise Overdue(self.name)
         error = job.error
         if error is not None:

@@ -20,11 +20,10 @@ PROBE_S = 3.0
 class ChannelSet:
     """The channels of one host."""
 
-    def __init__(self, handles: Iterable[ChannelHandle], *, probe_s: float = PROBE_S) -> None:
+    def __init__(self, handles: Iterable[ChannelHandle]) -> None:
         self._handles: Mapping[str, ChannelHandle] = {
             h.name: h for h in sorted(handles, key=lambda h: h.name)
         }
-        self._probe_s = probe_s
         self._closed = False
 
     def __getitem__(self, name: str) -> ChannelHandle:
@@ -87,7 +86,7 @@ class ChannelSet:
         return [n for n, h in self._handles.items() if isinstance(h.view.result, Available)]
 
     def _probe(self, handles: Iterable[ChannelHandle], timeout: float) -> None:
-        limit = min(timeout, self._probe_s)
+        limit = min(timeout, PROBE_S)
         if limit <= 0:
             return
         deadline = time.monotonic() + limit
@@ -118,7 +117,7 @@ class ChannelSet:
                 ).start()
 
     def _probe_again(self, handle: ChannelHandle) -> None:
-        handle.probe(time.monotonic() + self._probe_s)
+        handle.probe(time.monotonic() + PROBE_S)
         self._one_host()
 
     def _one_host(self) -> None:

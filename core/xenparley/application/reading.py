@@ -369,12 +369,17 @@ def _info(
     told: Mapping[Field, str],
     observed_at: float,
 ) -> GuestInfo:
-    arguments = {f.value: v for f, v in values.items()}
+    uuid = uuid if uuid is not None else values.get(Field.UUID)  # type: ignore[assignment]
+    arguments = {f.value: v for f, v in values.items() if f in told}
     arguments["domid"] = domid
-    arguments["uuid"] = uuid if uuid is not None else values.get(Field.UUID)
-    known = {f: s for f, s in told.items() if f in values} if len(values) < len(told) else told
+    arguments["uuid"] = uuid
+    unknown = [
+        f
+        for f in told
+        if f not in values and f is not Field.DOMID and (f is not Field.UUID or uuid is None)
+    ]
+    known = {f: s for f, s in told.items() if f not in unknown} if unknown else told
     gone = {f: reason for f, reason in absent.items() if f not in values}
-    for f in told:
-        if f not in values and f not in gone:
-            gone[f] = f"{told[f]} did not tell"
+    for f in unknown:
+        gone.setdefault(f, f"{told[f]} did not tell")
     return GuestInfo(observed_at=observed_at, sources=known, missing=gone, **arguments)  # type: ignore[arg-type]

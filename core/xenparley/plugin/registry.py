@@ -8,6 +8,7 @@ rolled back as a whole and listed with the phase ``conflict``.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
@@ -28,6 +29,8 @@ from xenparley.plugin.status import Candidate, PluginStatus, judged, plugin_erro
 
 __all__ = ["PluginStatus", "Plugins"]
 
+_NO = ("", "0", "no", "false", "off")
+
 
 class Plugins:
     """A set of plugins. Nothing is global: two of these don't know of each other. Thread-safe.
@@ -36,8 +39,9 @@ class Plugins:
     ``allow`` and ``disable`` narrow them by name, as $XENPARLEY_PLUGINS and
     $XENPARLEY_DISABLE_PLUGINS do (``environ`` takes the environment's place). ``path`` takes the
     place of ``sys.path`` where distributions are looked for. ``timeout`` is how many seconds a
-    plugin may take to be imported and to register. ``strict``: any failure or conflict raises
-    PluginError at the first use, where otherwise it is only told in :attr:`status` and logged.
+    plugin may take to be imported and to register. ``strict`` (or $XENPARLEY_STRICT): any failure
+    or conflict raises PluginError at the first use, where otherwise it is only told in
+    :attr:`status` and logged.
     """
 
     def __init__(
@@ -53,7 +57,8 @@ class Plugins:
     ) -> None:
         self._load = load
         self._selection = Selection(allow, disable, environ)
-        self._strict = strict
+        environ = os.environ if environ is None else environ
+        self._strict = strict or environ.get("XENPARLEY_STRICT", "").lower() not in _NO
         self._path = path
         self._timeout = timeout
         self._lock = threading.RLock()

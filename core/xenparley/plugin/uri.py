@@ -39,7 +39,7 @@ def parse_uri(text: str) -> Uri:
     ``SCHEME:PATH`` and ``SCHEME://HOST:PORT/PATH`` are understood, with ``?KEY=VALUE&...``. A
     key given twice is an error, since one of them would be dropped.
     """
-    match = _SCHEME.fullmatch(text)
+    match = None if "\0" in text else _SCHEME.fullmatch(text)
     if match is None:
         raise InvalidInput(f"not a URI: {printable(text, limit=200)!r}; try xen:///")
     scheme, rest = match[1].lower(), match[2]
