@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from xenparley.domain.errors import (
     AccessRefused,
+    ChannelLost,
     InvalidState,
     NotFound,
     OperationFailed,
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from xenparley.domain.errors import XenparleyError
 
 __all__ = ["translated"]
+
+#: By these the kernel says that it passed nothing on to the hypervisor.
+_DEVICE_GONE = frozenset({errno.EBADF, errno.ENODEV, errno.ENXIO, errno.ENOTTY})
 
 
 def translated(
@@ -55,6 +59,12 @@ def translated(
     if code == errno.EOVERFLOW:
         return InvalidState(
             f"{operation}: counted as often as it can be ({words})",
+            operation=operation,
+            guest=guest,
+        )
+    if code in _DEVICE_GONE:
+        return ChannelLost(
+            f"{operation}: the hypercall device is gone ({words})",
             operation=operation,
             guest=guest,
         )

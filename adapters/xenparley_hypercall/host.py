@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from xenparley_wire.abi.abi import Abi
 
 __all__ = [
+    "MAX_CPUS",
     "available_heap",
     "build_id",
     "compile_info",

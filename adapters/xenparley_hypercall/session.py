@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 from xenparley.domain.errors import Unsupported
 from xenparley_hypercall.device import machine_arch, open_device
+from xenparley_hypercall.host import MAX_CPUS, physinfo
 from xenparley_hypercall.probe import identify
 from xenparley_hypercall.reads import DomainReader
 from xenparley_hypercall.worker import Workers
+from xenparley_wire.abi.table import InterfaceKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +37,7 @@ class Session:
         self._inherited: list[Workers] = []
         self._found: Found | None = None
         self._reader: DomainReader | None = None
+        self._cpus: int | None = None
 
     @property
     def device_name(self) -> str:
@@ -63,12 +66,29 @@ class Session:
             self._reader = DomainReader(self.abi)
         return self._reader
 
+    @property
+    def key(self) -> InterfaceKey:
+        """The interface versions."""
+        abi = self.abi
+        return InterfaceKey(abi.sysctl, abi.domctl, abi.dom0_op)
+
+    def cpus(self, turn: Turn) -> int:
+        """Return how many CPUs the host can have, for maps of them; asked once."""
+        if self._cpus is None:
+            info = physinfo(turn, self.abi)
+            top = -1 if info.max_cpu_id is None else info.max_cpu_id
+            self._cpus = min(max(info.nr_cpus, top + 1, 1), MAX_CPUS)
+        return self._cpus
+
     def probe(self, deadline: float) -> Found:
         """Find out which hypervisor this is; see :func:`xenparley_hypercall.probe.identify`."""
-        self._found = self.run(
+        found = self.run(
             lambda turn: identify(turn, self.arch), deadline=deadline, operation="probe"
         )
-        return self._found
+        if self._found is None or found.abi is None or self._found.abi is None:
+            self._reader = None
+            self._found = found
+        return found
 
     def run(
         self,

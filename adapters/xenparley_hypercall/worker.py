@@ -8,16 +8,22 @@ from __future__ import annotations
 
 import threading
 import time
-from queue import SimpleQueue
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-from xenparley.domain.errors import DeadlineExceeded, OutcomeUnknown, Unavailable
+from xenparley.domain.errors import (
+    ChannelLost,
+    DeadlineExceeded,
+    OutcomeUnknown,
+    Unavailable,
+)
 from xenparley_hypercall.errors import translated
 from xenparley_hypercall.transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from xenparley.domain.errors import XenparleyError
     from xenparley_hypercall.device import Buffer, Device
     from xenparley_wire.abi.abi import Request
 
@@ -100,10 +106,19 @@ class Turn:
         finally:
             self._transport = None
 
-    def give_up(self) -> DeadlineExceeded | OutcomeUnknown:
-        """Return the error for a caller whose time ran out; nothing is sent after this."""
+    def give_up(self, *, closed: bool = False) -> XenparleyError:
+        """Return the error for a caller who leaves; nothing is sent after this.
+
+        ``closed``: not because the time ran out, but because the channel was closed.
+        """
         with self._lock:
             self._given_up = True
+            if closed and not self.acted:
+                return ChannelLost(
+                    f"{self.operation}: the hypercall channel was closed meanwhile",
+                    operation=self.operation,
+                    guest=self.guest,
+                )
             return self._late()
 
     def _check(self, *, command: bool) -> None:
@@ -127,29 +142,16 @@ class Turn:
         )
 
 
-class _Result(Generic[T]):
-    """Where a worker leaves what a job returned or raised."""
-
-    __slots__ = ("done", "error", "value")
-
-    def __init__(self) -> None:
-        self.done = threading.Lock()
-        self.done.acquire()
-        self.value: T | None = None
-        self.error: BaseException | None = None
-
-
 class Worker:
-    """One thread and its transport. ``stuck`` when a caller has left it inside a hypercall."""
+    """One thread and its transport."""
 
     def __init__(self, device: Device) -> None:
         self.transport = Transport(device)
-        self.stuck = False
-        self._queue: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._queue: SimpleQueue[Callable[[Transport], None] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name="xenparley-hypercall", daemon=True)
         self._thread.start()
 
-    def submit(self, call: Callable[[], None] | None) -> None:
+    def submit(self, call: Callable[[Transport], None] | None) -> None:
         """Hand over a call; None ends the thread, which then gives its buffers back."""
         self._queue.put(call)
 
@@ -166,9 +168,30 @@ class Worker:
             call = self._queue.get()
             if call is None:
                 break
-            call()
+            call(self.transport)
             del call
         self.transport.close()
+
+
+class _Call(Generic[T]):
+    """One call in flight. What it came to is put into ``answers`` by the worker or by close()."""
+
+    __slots__ = ("answers", "job", "turn")
+
+    def __init__(self, turn: Turn, job: Callable[[Turn], T]) -> None:
+        self.turn = turn
+        self.job = job
+        #: (value, None) or (None, error); what comes after the first is read by nobody.
+        self.answers: SimpleQueue[tuple[T | None, BaseException | None]] = SimpleQueue()
+
+    def do(self, transport: Transport) -> None:
+        """Do it. Called by the worker."""
+        try:
+            value = self.turn.run(transport, self.job)
+        except BaseException as exc:  # noqa: BLE001 - handed to the caller, who raises it
+            self.answers.put((None, exc))
+        else:
+            self.answers.put((value, None))
 
 
 class Workers:
@@ -176,9 +199,13 @@ class Workers:
 
     def __init__(self, device: Device) -> None:
         self._device = device
+        #: Held by the caller whose turn it is.
         self._turns = threading.Lock()
+        #: Guards the attributes below; never held while waiting.
+        self._state = threading.Lock()
         self._worker: Worker | None = None
         self._stuck: list[Worker] = []
+        self._current: _Call[Any] | None = None
         self._closed = False
 
     def run(
@@ -193,49 +220,54 @@ class Workers:
 
         Raises what the job raises; :class:`DeadlineExceeded` when the time runs out and no
         command was sent, :class:`OutcomeUnknown` when one was; :class:`Unavailable` when too many
-        hypercalls never returned.
+        hypercalls never returned, or after :meth:`close`.
         """
         turn = Turn(deadline, operation, guest)
         if not self._turns.acquire(timeout=_left(deadline)):
             raise turn.give_up()
         try:
-            worker = self._ready(operation)
-            result: _Result[T] = _Result()
-
-            def call() -> None:
-                try:
-                    result.value = turn.run(worker.transport, job)
-                except BaseException as exc:  # noqa: BLE001 - handed to the caller, who raises it
-                    result.error = exc
-                finally:
-                    result.done.release()
-
-            worker.submit(call)
-            if not result.done.acquire(timeout=_left(deadline)):
+            call = _Call(turn, job)
+            with self._state:
+                worker = self._ready(operation)
+                self._current = call
+            worker.submit(call.do)
+            try:
+                value, error = call.answers.get(timeout=_left(deadline))
+            except Empty:
                 error = turn.give_up()
-                worker.stuck = True
-                worker.submit(None)
-                self._stuck.append(worker)
-                self._worker = None
-                raise error
+                with self._state:
+                    self._leave(worker)
+                raise error from None
+            finally:
+                self._current = None
         finally:
             self._turns.release()
-        if result.error is not None:
-            raise result.error
-        return result.value  # type: ignore[return-value]
+        if error is not None:
+            raise error
+        return value  # type: ignore[return-value]
 
     def close(self) -> None:
-        """End the worker. One that is stuck ends when its hypercall returns."""
-        with self._turns:
+        """End the worker; a call in flight ends now. A worker that is stuck ends when it can."""
+        with self._state:
             self._closed = True
-            worker, self._worker = self._worker, None
+            worker, call = self._worker, self._current
             if worker is not None:
-                worker.submit(None)
-                worker.join(5.0)
+                self._leave(worker)
+        if call is not None:
+            call.answers.put((None, call.turn.give_up(closed=True)))
+        elif worker is not None:
+            worker.join(5.0)
 
     def idle(self) -> bool:
         """Say whether no thread of this is inside a hypercall any more."""
         return not any(worker.alive() for worker in self._stuck)
+
+    def _leave(self, worker: Worker) -> None:
+        """Let the worker end by itself, and have a new one made for the next call."""
+        worker.submit(None)
+        self._stuck.append(worker)
+        if self._worker is worker:
+            self._worker = None
 
     def _ready(self, operation: str) -> Worker:
         if self._closed:

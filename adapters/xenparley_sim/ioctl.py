@@ -14,7 +14,7 @@ import threading
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Final
 
-from xenparley_sim.ioctl_model import refuse
+from xenparley_sim.ioctl_model import Rights, refuse
 from xenparley_sim.ioctl_ops import Operations
 from xenparley_sim.ioctl_version import Versions
 from xenparley_wire.abi.table import InterfaceKey, load
@@ -122,13 +122,16 @@ class SimulatedDevice:
     ) -> None:
         self.key = key
         self.version = version
-        self.privileged = privileged
         self.memory = Memory()
+        #: What the caller may do; may be changed at any time.
+        self.rights = Rights(privileged, set(denied))
+        #: Numbers of the hypercalls that were made, and names of the ops that were carried out.
         self.calls: list[int] = []
+        self.done: list[str] = []
         self._before = before
         abi = load(arch, layout_key or key, version)
-        self._operations = Operations(model, abi, key, version, self.memory, privileged, denied)
-        self._versions = Versions(model, version, extraversion, self.memory, privileged)
+        self._operations = Operations(model, abi, key, version, self.memory, self.rights, self.done)
+        self._versions = Versions(model, version, extraversion, self.memory, self.rights)
         # 32-bit kernels of 3.0.0 to 3.0.2 had an ioctl with 32-bit members, and only that.
         self._old32 = arch == "x86_32" and bool(key.dom0_op)
 

@@ -11,12 +11,20 @@ from attrs import define, field
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-__all__ = ["HypercallModel", "SimDomain", "SimMachine", "SimVcpu", "SmallHost", "refuse"]
+__all__ = ["HypercallModel", "Rights", "SimDomain", "SimMachine", "SimVcpu", "SmallHost", "refuse"]
 
 
 def refuse(code: int) -> OSError:
     """Return the error with which the hypervisor refuses."""
     return OSError(code, os.strerror(code))
+
+
+@define
+class Rights:
+    """What the caller may do: ``privileged`` as dom0 is, ``denied`` ops by a FLASK policy."""
+
+    privileged: bool = True
+    denied: set[str] = field(factory=set)
 
 
 @define

@@ -11,10 +11,8 @@ from xenparley_sim.ioctl_model import refuse
 from xenparley_sim.ioctl_sysctl import SysctlOps
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from xenparley_sim.ioctl import Memory
-    from xenparley_sim.ioctl_model import HypercallModel
+    from xenparley_sim.ioctl_model import HypercallModel, Rights
     from xenparley_wire.abi.abi import Abi
     from xenparley_wire.abi.layout import Value
     from xenparley_wire.abi.table import InterfaceKey
@@ -37,16 +35,16 @@ class Operations:
         key: InterfaceKey,
         version: tuple[int, int],
         memory: Memory,
-        privileged: bool,
-        denied: Collection[str],
+        rights: Rights,
+        done: list[str],
     ) -> None:
         self._model = model
         self._abi = abi
         self._key = key
         self._version = version
         self._memory = memory
-        self._privileged = privileged
-        self._denied = frozenset(denied)
+        self._rights = rights
+        self._done = done
         self._sysctl = SysctlOps(model, abi, memory)
         self._domctl = DomctlOps(model, abi, memory, version)
         self._by_cmd: dict[tuple[str, int], str] = {}
@@ -63,7 +61,7 @@ class Operations:
         if number == _DOM0_OP:
             if not self._key.dom0_op:
                 # platform_op since 3.0.3: it looks at its own interface version.
-                raise refuse(errno.EACCES if self._privileged else errno.EPERM)
+                raise refuse(errno.EACCES if self._rights.privileged else errno.EPERM)
             return self._control("dom0_op", args[0], self._key.dom0_op, rights_first=True)
         if number == _SYSCTL and not self._key.dom0_op:
             first = self._version < (4, 3)
@@ -79,16 +77,16 @@ class Operations:
         data = bytearray(self._memory.read(address, header.size))
         cmd = header.get(data, "cmd")
         op = self._by_cmd.get((family, cmd))
-        if rights_first and not self._privileged:
+        if rights_first and not self._rights.privileged:
             raise refuse(errno.EPERM)
         stable = op == "domctl.get_domain_state"
         if header.get(data, "interface_version") != (0 if stable else version):
             raise refuse(errno.EACCES)
-        if not self._privileged:
+        if not self._rights.privileged:
             raise refuse(errno.EPERM)
         if op is None:
             raise refuse(errno.ENOSYS)
-        if op in self._denied:
+        if op in self._rights.denied:
             raise refuse(errno.EACCES)
         layout = abi.layout(op)
         values = layout.unpack(data, header.u_offset)
@@ -101,6 +99,7 @@ class Operations:
             answer = self._sysctl.call(name, values)
         else:
             answer = self._domctl.call(name, domain if isinstance(domain, int) else 0, values)
+        self._done.append(op)
         layout.pack_into(data, header.u_offset, answer)
         self._memory.write(address, data)
         return 0
@@ -109,7 +108,8 @@ class Operations:
         if cmd != self._abi.layout("sched.remote_shutdown").cmd:
             raise refuse(errno.ENOSYS)
         domid, reason = struct.unpack("<HxxI", self._memory.read(address, 8))
-        if not self._privileged:
+        if not self._rights.privileged:
             raise refuse(errno.EPERM)
         self._model.shut_down(domid, reason)
+        self._done.append("sched.remote_shutdown")
         return 0

@@ -9,7 +9,7 @@ from xenparley_sim.ioctl_model import refuse
 
 if TYPE_CHECKING:
     from xenparley_sim.ioctl import Memory
-    from xenparley_sim.ioctl_model import HypercallModel
+    from xenparley_sim.ioctl_model import HypercallModel, Rights
 
 __all__ = ["Versions"]
 
@@ -39,18 +39,18 @@ class Versions:
         version: tuple[int, int],
         extraversion: str,
         memory: Memory,
-        privileged: bool,
+        rights: Rights,
     ) -> None:
         self._model = model
         self._version = version
         self._extraversion = extraversion
         self._memory = memory
-        self._privileged = privileged
+        self._rights = rights
 
     def _text(self, name: str) -> bytes:
         if name == "extraversion":
             return self._extraversion.encode()
-        if name == "commandline" and not self._privileged:
+        if name == "commandline" and not self._rights.privileged:
             return b"<denied>"
         return self._model.machine.texts.get(name, "").encode()
 
