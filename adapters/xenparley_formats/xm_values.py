@@ -111,7 +111,8 @@ def _format(
     pattern: str, right: Value, weights: tuple[int, int], budget: Budget
 ) -> tuple[Value, int]:
     size = sum(weights)
-    for mapping, width, precision, kind in _CONVERSION.findall(pattern):
+    for match in _CONVERSION.finditer(pattern):  # stops at the first that is refused
+        mapping, width, precision, kind = match.groups("")
         if mapping or "*" in (width, precision) or kind not in "sdiuoxXcfFeEgG%" or not kind:
             raise ValueError("a % format other than %s, %d, %x and the like")
         if len(width) > 4 or len(precision) > 4:
