@@ -37,8 +37,8 @@ persistent = false
 quota-activate = true
 xenstored-kva = /proc/xen/xsd_kva
 xenstored-port = /proc/xen/xsd_port
-xenstored-log-file = /dev/null
-access-log-file = /dev/null
+xenstored-log-file = {folder}/oxenstored.log
+access-log-file = {folder}/access.log
 pid-file = {folder}/oxenstored.pid
 """
 
