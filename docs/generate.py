@@ -10,85 +10,104 @@ from xenparley.negotiation.capability import SPECS, Capability
 
 __all__ = ["capabilities", "error_tree", "lifecycle_diagram", "lifecycle_table", "write_all"]
 
-#: Where each phase stands in the drawing: column and row.
+#: Where each phase stands in the drawing, in pixels.
 _PLACES = {
-    Phase.ABSENT: (0, 0),
-    Phase.SHUT_OFF: (0, 2),
-    Phase.PAUSED: (1, 0),
-    Phase.ACTIVE: (1, 2),
-    Phase.SHUTDOWN: (2, 2),
-    Phase.CRASHED: (2, 0),
-    Phase.DYING: (2, 1),
+    Phase.ABSENT: (0.0, 0.0),
+    Phase.SHUT_OFF: (0.0, 240.0),
+    Phase.PAUSED: (330.0, 0.0),
+    Phase.ACTIVE: (330.0, 240.0),
+    Phase.CRASHED: (620.0, 0.0),
+    Phase.DYING: (620.0, 120.0),
+    Phase.SHUTDOWN: (620.0, 240.0),
 }
-_WIDTH, _HEIGHT, _BOX_W, _BOX_H = 240, 100, 110, 36
+_BOX_W, _BOX_H = 110, 36
+#: The frame round the living phases, whose left side arrows for all of them start from.
+_FRAME = (250.0, -45.0, 460.0, 375.0)
+_LINE = "#55705f"
 
 
 def lifecycle_diagram() -> str:
-    """Draw the transition table as SVG: commands solid, observed changes dashed."""
+    """Draw the transition table as SVG: commands solid, observed changes dashed.
+
+    A command that every living phase allows, with one goal, is drawn once, from the frame round
+    them. What merely ends between two looks is left to the table.
+    """
+    shared = {
+        (command, goal)
+        for (_, command), goal in COMMANDS.items()
+        if goal not in LIVING and all(COMMANDS.get((p, command)) is goal for p in LIVING)
+    }
     labels: dict[tuple[Phase, Phase], list[str]] = {}
     for (before, command), after in COMMANDS.items():
-        if before is not after:
+        if before is not after and not (before in LIVING and (command, after) in shared):
             labels.setdefault((before, after), []).append(command.value)
+    x, y, width, height = _FRAME
     parts = [
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="-70 -50 640 310" '
-        'font-family="sans-serif" font-size="11" role="img" '
-        'aria-label="The life of a guest">',
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="-105 -60 835 405" '
+        'font-family="sans-serif" font-size="12" role="img" aria-label="The life of a guest">',
+        '<rect x="-105" y="-60" width="835" height="405" fill="#fff"/>',
         '<defs><marker id="tip" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" '
-        'markerHeight="7" orient="auto-start-reverse"><path d="M0 0 10 5 0 10z" fill="#55705f"/>'
+        f'markerHeight="7" orient="auto-start-reverse"><path d="M0 0 10 5 0 10z" fill="{_LINE}"/>'
         "</marker></defs>",
+        f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="14" fill="#f4faf7" '
+        f'stroke="{_LINE}" stroke-opacity="0.35"/>',
+        f'<text x="{x + width - 10:g}" y="{y + 16:g}" text-anchor="end" fill="#777">living</text>',
     ]
     parts += [
-        _arrow(before, after, ", ".join(words), dashed=False)
+        _arrow(_PLACES[before], _PLACES[after], "", bend=22, dashed=True)
+        for before, after in OBSERVED
+        if (before, after) not in labels and {before, after} <= LIVING
+    ]
+    parts += [
+        _arrow(_PLACES[before], _PLACES[after], ", ".join(words), bend=34, dashed=False)
         for (before, after), words in labels.items()
     ]
-    parts += [
-        _arrow(before, after, "", dashed=True)
-        for before, after in OBSERVED
-        if (before, after) not in labels
-    ]
-    for phase, place in _PLACES.items():
-        x, y = _centre(place)
+    for command, goal in sorted(shared, key=lambda pair: pair[0].value):
+        goal_x, goal_y = _PLACES[goal]
+        start = (x + _BOX_W / 2, goal_y + 80)
+        parts.append(
+            _arrow(start, (goal_x, goal_y), f"{command.value} (any)", bend=55, dashed=False)
+        )
+    for phase, (box_x, box_y) in _PLACES.items():
         fill = "#d9efe4" if phase in LIVING else "#f1eee4"
         parts.append(
-            f'<rect x="{x - _BOX_W / 2}" y="{y - _BOX_H / 2}" width="{_BOX_W}" '
-            f'height="{_BOX_H}" rx="9" fill="{fill}" stroke="#55705f"/>'
-            f'<text x="{x}" y="{y + 4}" text-anchor="middle" font-size="13" fill="#222">'
-            f"{phase.value}</text>"
+            f'<rect x="{box_x - _BOX_W / 2:g}" y="{box_y - _BOX_H / 2:g}" width="{_BOX_W}" '
+            f'height="{_BOX_H}" rx="9" fill="{fill}" stroke="{_LINE}"/>'
+            f'<text x="{box_x:g}" y="{box_y + 4:g}" text-anchor="middle" font-size="14" '
+            f'fill="#222">{phase.value}</text>'
         )
     return "\n".join([*parts, "</svg>", ""])
 
 
-def _centre(place: tuple[int, int]) -> tuple[float, float]:
-    return place[0] * _WIDTH, place[1] * _HEIGHT
-
-
-def _arrow(before: Phase, after: Phase, words: str, *, dashed: bool) -> str:
-    """One curved arrow; both directions of a pair bend away from each other."""
-    x1, y1 = _centre(_PLACES[before])
-    x2, y2 = _centre(_PLACES[after])
+def _arrow(
+    start: tuple[float, float], end: tuple[float, float], words: str, *, bend: float, dashed: bool
+) -> str:
+    """Draw a curve that bends to its left, so that the two directions of a pair lie apart."""
+    (x1, y1), (x2, y2) = start, end
     length = max(1.0, ((x2 - x1) ** 2 + (y2 - y1) ** 2) ** 0.5)
-    bend = 26 if not dashed else 52
-    middle_x = (x1 + x2) / 2 - (y2 - y1) / length * bend
-    middle_y = (y1 + y2) / 2 + (x2 - x1) / length * bend
+    normal_x, normal_y = (y2 - y1) / length, -(x2 - x1) / length
+    middle_x, middle_y = (x1 + x2) / 2 + normal_x * bend, (y1 + y2) / 2 + normal_y * bend
     x1, y1 = _edge(x1, y1, middle_x, middle_y)
     x2, y2 = _edge(x2, y2, middle_x, middle_y)
-    style = ' stroke-dasharray="3 4" opacity="0.55"' if dashed else ""
+    style = ' stroke-dasharray="3 4" opacity="0.6"' if dashed else ""
     label = ""
     if words:
-        label_x = (x1 + 2 * middle_x + x2) / 4
-        label_y = (y1 + 2 * middle_y + y2) / 4
+        # Beyond the curve's own middle, on the side that it bends to.
+        label_x = (x1 + 2 * middle_x + x2) / 4 + normal_x * 6
+        label_y = (y1 + 2 * middle_y + y2) / 4 + normal_y * 9 + 4
+        anchor = "middle" if abs(normal_x) < 0.7 else "start" if normal_x > 0 else "end"
         label = (
-            f'<text x="{label_x:.0f}" y="{label_y:.0f}" text-anchor="middle" fill="#333" '
+            f'<text x="{label_x:.0f}" y="{label_y:.0f}" text-anchor="{anchor}" fill="#222" '
             f'stroke="#fff" stroke-width="3" paint-order="stroke">{words}</text>'
         )
     return (
         f'<path d="M{x1:.0f} {y1:.0f}Q{middle_x:.0f} {middle_y:.0f} {x2:.0f} {y2:.0f}" '
-        f'fill="none" stroke="#55705f"{style} marker-end="url(#tip)"/>{label}'
+        f'fill="none" stroke="{_LINE}"{style} marker-end="url(#tip)"/>{label}'
     )
 
 
 def _edge(x: float, y: float, towards_x: float, towards_y: float) -> tuple[float, float]:
-    """Where the line from a box's middle towards a point leaves the box."""
+    """Find where the line from a box's middle towards a point leaves the box."""
     dx, dy = towards_x - x, towards_y - y
     scale = min(
         _BOX_W / 2 / abs(dx) if dx else float("inf"),
