@@ -1,1 +1,1 @@
-"""The command line: ``xenparley -c URI COMMAND``."""
+"""The command line: ``xenparley -c URI COMMAND``. See docs/cli.md."""

@@ -1,0 +1,87 @@
+"""``events``."""
+
+from __future__ import annotations
+
+import time
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+
+from xenparley.domain.events import GuestEvent
+from xenparley_cli.arguments import seconds
+from xenparley_cli.columns import Column, chosen
+from xenparley_cli.context import Context
+
+__all__ = ["configure_events", "run_events"]
+
+_EVENTS = tuple(
+    Column(key, key) for key in ("at", "kind", "domid", "uuid", "name", "detail", "source")
+)
+
+
+def configure_events(parser: ArgumentParser) -> None:
+    """Add the arguments of ``events``."""
+    parser.add_argument("--count", metavar="N", type=_count, help="end after so many events")
+    parser.add_argument("--for", metavar="SECONDS", type=seconds, dest="for_", help="end then")
+    parser.add_argument(
+        "--poll",
+        metavar="SECONDS",
+        type=seconds,
+        help="look every so often instead of being told",
+    )
+    parser.epilog = "--format json writes one JSON object on a line for each event."
+
+
+def run_events(context: Context, arguments: Namespace) -> int:
+    """Print events until Ctrl-C, ``--count`` or ``--for``."""
+    out = context.output
+    columns = chosen(_EVENTS, arguments.columns, [column.key for column in _EVENTS])
+    end = None if arguments.for_ is None else time.monotonic() + arguments.for_
+    left = arguments.count
+    headers, first = out.headers, True
+    with context.connect().events(poll=arguments.poll, timeout=context.timeout()) as stream:
+        out.message(f"listening ({stream.source})")
+        while left is None or left > 0:
+            # Short waits, so that Ctrl-C is answered at once on every platform.
+            wait = 0.5 if end is None else min(0.5, end - time.monotonic())
+            if wait <= 0:
+                return 0
+            event = stream.get(wait)
+            if event is None:
+                continue
+            left = None if left is None else left - 1
+            row = _row(event)
+            if out.format == "json":
+                out.json({"event": {c.key: row[c.key] for c in columns}}, line=True)
+            elif out.format == "csv":
+                out.headers = headers and first
+                out.rows("events", columns, [row])
+            else:
+                out.line(_worded(event))
+            first = False
+            out.stdout.flush()
+    return 0
+
+
+def _row(event: GuestEvent) -> dict[str, object]:
+    guest = event.guest
+    return {
+        "at": event.at,
+        "kind": event.kind.value,
+        "domid": guest.domid if guest else None,
+        "uuid": guest.uuid if guest else None,
+        "name": guest.name if guest else None,
+        "detail": event.detail,
+        "source": event.source,
+    }
+
+
+def _worded(event: GuestEvent) -> str:
+    clock = time.strftime("%H:%M:%S", time.localtime(event.at))
+    who = f" {event.guest}" if event.guest else ""
+    why = f" ({event.detail})" if event.detail else ""
+    return f"{clock} {event.kind.value}{who}{why}"
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise ArgumentTypeError(f"not a count: {text!r}")
+    return int(text)

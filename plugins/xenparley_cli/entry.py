@@ -1,0 +1,88 @@
+"""The program: runs a command, words its errors, chooses the exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TextIO
+
+from xenparley_cli.exit_codes import BROKEN_PIPE, BUG, INTERRUPTED, OK, USAGE, code_of
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run ``xenparley`` with these arguments (the process's, when None); return the exit code.
+
+    Raises nothing: errors are worded on stderr.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        _accept_any_text(stream)
+    # One namespace from here on: what is parsed of it decides how errors are told.
+    from xenparley_cli.arguments import main_parser
+
+    parser = main_parser()
+    arguments = parser.parse_args([])
+    try:
+        try:
+            parser.parse_args(sys.argv[1:] if argv is None else list(argv), arguments)
+            return _run(arguments)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        _forget_stdout()
+        return BROKEN_PIPE
+    except KeyboardInterrupt:
+        sys.stderr.write("xenparley: interrupted\n")
+        return INTERRUPTED
+    except SystemExit as exc:
+        return exc.code if isinstance(exc.code, int) else OK if exc.code is None else USAGE
+    except Exception as exc:  # noqa: BLE001 (the outermost: words it)
+        return _failed(exc, arguments)
+
+
+def _run(arguments: Namespace) -> int:
+    if arguments.debug:
+        import logging
+
+        logging.basicConfig(level=logging.DEBUG, format="%(relativeCreated)d ms %(message)s")
+    from xenparley_cli.dispatch import run
+
+    return run(arguments)
+
+
+def _failed(exc: Exception, arguments: Namespace) -> int:
+    from xenparley_cli.wording import as_json, as_text, ours
+
+    if arguments.debug:
+        import traceback
+
+        traceback.print_exception(type(exc), exc, exc.__traceback__)
+    code = code_of(exc)
+    sys.stderr.write(as_json(exc, code) if arguments.format == "json" else as_text(exc))
+    if not ours(exc):
+        sys.stderr.write("xenparley: this is a bug; --debug shows where\n")
+        return BUG
+    return code
+
+
+def _accept_any_text(stream: TextIO) -> None:
+    """Have characters that the terminal's encoding lacks written as escapes, not raise."""
+    reconfigure = getattr(stream, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="backslashreplace")
+
+
+def _forget_stdout() -> None:
+    """Point stdout to nowhere, so that Python does not complain once more when it ends."""
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+    except (OSError, ValueError):
+        # No file behind it (a program that embeds this one): then nobody complains either.
+        return
