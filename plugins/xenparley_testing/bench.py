@@ -248,6 +248,12 @@ class Bench:
         self._stack.callback(self.remove, ref)
         return ref
 
+    def end(self, ref: GuestRef) -> None:
+        """Remove a living guest, and wait until it is gone: a domain takes its time to die."""
+        self.remove(ref)
+        if self.can_look():
+            self.eventually(lambda: self.look(ref) is None, f"{ref} was removed, but lives on")
+
     def remove(self, ref: GuestRef) -> None:
         """Remove a living guest, if it is still there."""
         if self.subject.remove_guest is not None:

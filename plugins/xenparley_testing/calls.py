@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid as uuids
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from enum import Enum
@@ -12,7 +13,7 @@ from attrs import evolve, frozen
 from xenparley.domain.config import DiskSource
 from xenparley.domain.errors import XenparleyError
 from xenparley.domain.guest import Field
-from xenparley.domain.identity import GuestRef
+from xenparley.domain.identity import MAX_DOMID, GuestRef
 from xenparley.negotiation.capability import SPECS, Capability
 from xenparley_testing.bench import Bench
 
@@ -53,7 +54,13 @@ def _listing(capability: Capability) -> Call:
 
 
 def _find_live(bench: Bench, method: Callable[..., Any], guest: GuestRef, end: float) -> Any:
-    return method(bench.fields(C.FIND_LIVE), name=guest.name or "no one", deadline=end)
+    fields = bench.fields(C.FIND_LIVE)
+    # A channel searches by the keys that it can tell: the hypervisor, for one, knows no names.
+    if Field.NAME in fields:
+        return method(fields, name=guest.name or "no one", deadline=end)
+    if Field.UUID in fields:
+        return method(fields, uuid=guest.uuid or str(uuids.uuid4()), deadline=end)
+    return method(fields, domid=MAX_DOMID if guest.domid is None else guest.domid, deadline=end)
 
 
 def _find_defined(bench: Bench, method: Callable[..., Any], guest: GuestRef, end: float) -> Any:

@@ -66,7 +66,7 @@ def check_gone_guest(bench: Bench, capability: Capability) -> None:
     other = bench.living() if CALLS[capability].aim is Aim.LIVING else None
     guest = target(bench, capability)
     if CALLS[capability].aim is Aim.LIVING:
-        bench.remove(guest)
+        bench.end(guest)
     else:
         bench.undefine(guest)
     before = None if other is None else bench.still(other)
@@ -209,7 +209,12 @@ def _distinct(bench: Bench, capability: Capability, number: int) -> GuestRef:
     if CALLS[capability].aim is Aim.HOST and capability not in (C.LIST_LIVE, C.FIND_LIVE):
         return target(bench, capability)
     config = bench.config()
-    config = evolve(config, memory_kib=config.memory_kib - number * 4096)
+    less = number * 4096
+    config = evolve(
+        config,
+        memory_kib=config.memory_kib - less,
+        max_memory_kib=config.max_memory_kib and config.max_memory_kib - less,
+    )
     if CALLS[capability].aim is Aim.DEFINED:
         return bench.defined(config)
     return bench.living(config)
