@@ -166,6 +166,15 @@ class Node:
                     found += self._lists(case)
         return list(dict.fromkeys(f for f in found if f))
 
+    def fields(self) -> set[str]:
+        """Name the owner's fields that this element says."""
+        names = {self.field} if self.kind in (MANY, ONE, FLAG) else set()
+        if self.kind == FLAT:
+            names |= {name for name, _ in self.attrs.values()}
+            for child in self.children:
+                names |= child.fields()
+        return names
+
     def resolve(self, values: Values, element: Any) -> Node | None:
         """Return the node that this one stands for here; None: what the model doesn't know."""
         if self.switch is not None:

@@ -76,6 +76,8 @@ class _Writer:
         held = pieces.take(path)
         attributes = self._attributes(node, values, held, where)
         text = self._text(node, values, where)
+        if node.kind == ONE and text == "":
+            self._run.lose(where.rstrip("/"), "an empty text can't be told from none")
         lines: list[str] = []
         inner = indent + "  "
         for child in node.children:
@@ -140,7 +142,7 @@ class _Writer:
                 lines += self._child(node, values, pieces, path, indent, where)
             return lines
         if child.switch is not None:
-            child = child.resolve(values, None) or child
+            child = self._case(child, values, where)
         step = f"{path}{child.step}/"
         there = f"{where}{child.step}/"
         if child.kind == FLAT:
@@ -168,6 +170,18 @@ class _Writer:
                 taken = child.take_apart(thing)
                 lines += self.element(child, taken, pieces, step, indent, there)
         return lines
+
+    def _case(self, child: Node, values: Values, where: str) -> Node:
+        """Choose the case by the owner's kind; what only other cases can say is a loss."""
+        chosen = child.resolve(values, None) or child
+        says = chosen.fields()
+        for case in (child, *child.cases.values()):
+            for name in case.fields() - says:
+                if values.get(name) not in (None, (), False):
+                    kind = values.get(child.switch or "")
+                    shown = f"{where}{child.step}: {name.lstrip('_')}"
+                    self._run.lose(shown, f"has no place with type {printable(str(kind))!r}")
+        return chosen
 
     def _features(
         self,

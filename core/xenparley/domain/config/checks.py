@@ -75,13 +75,9 @@ def check_path(text: str) -> str | None:
     """Demand what can be a path on Linux."""
     if "\0" in text:
         return "a path can't hold a NUL"
-    if len(text.encode("utf-8", "surrogateescape" if _bytes_like(text) else "replace")) > _MAX_PATH:
+    if len(text.encode("utf-8", "surrogatepass")) > _MAX_PATH:
         return f"a path has at most {_MAX_PATH} bytes"
     return None
-
-
-def _bytes_like(text: str) -> bool:
-    return all("\udc80" <= c <= "\udcff" for c in text if "\ud800" <= c <= "\udfff")
 
 
 def check_pci(address: PciAddress) -> str | None:

@@ -82,8 +82,6 @@ def _identity(config: GuestConfig) -> Iterator[Problem]:
         check_name(config.name)
     except InvalidInput as exc:
         yield Problem("name", exc.message)
-    except UnicodeEncodeError:
-        yield Problem("name", "lone surrogates are no characters")
     if config.uuid is not None:
         if not is_uuid(config.uuid):
             yield Problem("uuid", f"not a UUID: {checks.quoted(config.uuid)}")
