@@ -16,8 +16,9 @@ from xenparley.domain.errors import (
 )
 from xenparley.domain.errors import Unavailable as NotReachable
 from xenparley.domain.identity import MAX_DOMID
-from xenparley.negotiation.capability import Role
+from xenparley.negotiation.capability import Capability, Role
 from xenparley.negotiation.offer import Available, ProbeResult, Unavailable
+from xenparley_hypercall.offers import NEEDS, narrowed
 from xenparley_hypercall.session import connect
 
 if TYPE_CHECKING:
@@ -80,8 +81,6 @@ class HypercallChannel:
 
     def probe(self, *, deadline: float) -> ProbeResult:
         """Look which hypervisor this is; on a session that is open it is asked again."""
-        from xenparley_hypercall.offers import narrowed
-
         try:
             before = self._session
             session = self.session(deadline)
@@ -157,6 +156,7 @@ class HypercallChannel:
             session = self.session(deadline)
             if session.found.refused:
                 raise AccessRefused(session.found.reason or "hypercalls are refused")
+            self._check_offered(operation, session)
             return session.run(
                 lambda turn: job(turn, session),
                 deadline=deadline,
@@ -168,6 +168,12 @@ class HypercallChannel:
             exc.operation = operation
             exc.guest = exc.guest or shown
             raise
+
+    @staticmethod
+    def _check_offered(operation: str, session: Session) -> None:
+        abi, op = session.found.abi, NEEDS.get(Capability(operation))
+        if abi is not None and op is not None and not abi.has(op):
+            raise Unsupported(f"{operation}: Xen {session.found.release} has no {op}")
 
     def on_guest(
         self,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from xenparley_hypercall.probe import Found
     from xenparley_wire.abi.abi import Abi
 
-__all__ = ["OFFERS", "narrowed"]
+__all__ = ["NEEDS", "OFFERS", "narrowed", "tells_virt"]
 
 C = Capability
 F = Field
@@ -87,8 +87,8 @@ OFFERS: Final[tuple[Offer, ...]] = (
     _command(C.SET_SCHEDULER_PARAMETERS, Authority.SECONDARY),
 )
 
-#: What an op of the ABI each offer stands on.
-_NEEDS: Final[dict[Capability, str]] = {
+#: The op of the ABI that each offer stands on.
+NEEDS: Final[dict[Capability, str]] = {
     C.LIST_LIVE: "sysctl.getdomaininfolist",
     C.FIND_LIVE: "sysctl.getdomaininfolist",
     C.MEMORY: "domctl.getdomaininfo",
@@ -120,7 +120,7 @@ def narrowed(found: Found) -> tuple[tuple[Offer, ...], tuple[Withheld, ...]]:
     offers: list[Offer] = []
     withheld: list[Withheld] = []
     for offer in OFFERS:
-        op = _NEEDS.get(offer.capability)
+        op = NEEDS.get(offer.capability)
         if op is None:
             offers.append(offer)
         elif found.abi is None:

@@ -19,6 +19,8 @@ __all__ = ["DomainReader", "DomainState", "domain_state"]
 FIRST_PAGE: Final = 256
 #: Records in each further call: as many as there can be domain ids.
 NEXT_PAGE: Final = 4096
+#: Ids from here on are no domains' (DOMID_FIRST_RESERVED of xen.h).
+FIRST_RESERVED: Final = 0x7FF0
 
 
 class DomainReader:
@@ -71,6 +73,17 @@ class DomainReader:
         op = "domctl.getdomaininfo"
         _, data = turn.ask(self.abi.request(op, domain=domid))
         record = self._codec.decode(data[self.abi.payload_offset(op) :], 1)[0]
+        exact = self.abi.release >= (4, 18)
+        if (
+            record.domain < domid
+            or record.domain >= FIRST_RESERVED
+            or (exact and record.domain != domid)
+        ):
+            raise ProtocolError(
+                f"{turn.operation}: asked for domain {domid}, answered for {record.domain}",
+                operation=turn.operation,
+                guest=turn.guest,
+            )
         if record.domain != domid:
             raise NotFound(
                 f"{turn.operation}: no such domain", operation=turn.operation, guest=turn.guest
@@ -81,7 +94,7 @@ class DomainReader:
 def _rising(records: list[DomainInfo], first: int) -> bool:
     last = first - 1
     for record in records:
-        if record.domain <= last:
+        if not last < record.domain < FIRST_RESERVED:
             return False
         last = record.domain
     return True

@@ -103,7 +103,7 @@ class Session:
             # The worker stayed in the parent, and so did its buffers (MADV_DONTFORK): neither
             # may be touched here, not even to give them back.
             self._inherited.append(self._workers)
-            self._workers = Workers(self._device)
+            self._workers = Workers(self._device, self._workers.form)
             self._pid = os.getpid()
         return self._workers.run(job, deadline=deadline, operation=operation, guest=guest)
 

@@ -222,15 +222,16 @@ def _set_parameters(
     known = sched.parameter_names(abi, number)
     name_of = sched.SCHEDULERS.get(number, str(number))
     per_vcpu = sched.is_per_vcpu(abi, number)
-    if not known:
-        raise Unsupported(f"the {name_of} scheduler has no parameters of a guest")
     for name, value in values.items():
         plain = name.partition("[")[0] if per_vcpu else name
         if plain not in known:
-            raise InvalidInput(f"the {name_of} scheduler has no {name!r}, only {', '.join(known)}")
+            there = f"only {', '.join(known)}" if known else "nor any other parameter of a guest"
+            raise InvalidInput(f"the {name_of} scheduler has no {name!r}, {there}")
         lowest, highest = _RANGES.get(plain, (0, 2**64 - 1))
         if not lowest <= value <= highest:
             raise InvalidInput(f"{name} is {lowest} to {highest}, not {value}")
+    if not values:
+        return
     if not per_vcpu:
         # Credit leaves alone what isn't named; the others take the whole set.
         held = (

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from xenparley_hypercall.device import Buffer, Device
     from xenparley_wire.abi.abi import Request
 
-__all__ = ["Transport"]
+__all__ = ["Form", "Transport"]
 
 #: Errors by which a kernel says that it doesn't know the ioctl (and an old one any of them).
 NO_SUCH_IOCTL: Final = frozenset({errno.EINVAL, errno.ENOTTY, errno.ENOSYS})
@@ -26,20 +26,34 @@ NO_SUCH_IOCTL: Final = frozenset({errno.EINVAL, errno.ENOTTY, errno.ENOSYS})
 _KEEP: Final = 256 * 1024
 
 
+class Form:
+    """The form of the ioctl that the kernel takes; shared by all transports of a device."""
+
+    __slots__ = ("request", "struct")
+
+    def __init__(self) -> None:
+        self.request = IOCTL_HYPERCALL
+        self.struct = struct.Struct("<6Q")
+
+    def be_old(self) -> None:
+        """Change to the form of 32-bit kernels of Xen 3.0.0 to 3.0.2."""
+        self.request, self.struct = IOCTL_HYPERCALL_OLD32, struct.Struct("<6I")
+
+
 class Transport:
     """Sends hypercalls. Raises OSError with the hypervisor's errno."""
 
-    def __init__(self, device: Device) -> None:
+    def __init__(self, device: Device, form: Form | None = None) -> None:
         self.device = device
-        self._form = struct.Struct("<6Q")
-        self._request = IOCTL_HYPERCALL
+        self._form = form or Form()
         self._op: Buffer | None = None
         self._kept: dict[str, Buffer] = {}
 
     def hypercall(self, number: int, *args: int) -> int:
         """Do one hypercall with up to five arguments; return what it returned (not negative)."""
-        argument = bytearray(self._form.pack(number, *args, *(0,) * (5 - len(args))))
-        return self.device.ioctl(self._request, argument)
+        form = self._form
+        argument = bytearray(form.struct.pack(number, *args, *(0,) * (5 - len(args))))
+        return self.device.ioctl(form.request, argument)
 
     def xen_version(self, arch: str) -> int:
         """Return XENVER_version's number; finds out which form of the ioctl the kernel takes.
@@ -51,7 +65,7 @@ class Transport:
         except OSError as exc:
             if exc.errno not in NO_SUCH_IOCTL or arch != "x86_32":
                 raise
-        self._form, self._request = struct.Struct("<6I"), IOCTL_HYPERCALL_OLD32
+        self._form.be_old()
         return self.hypercall(XEN_VERSION, VERSION, 0)
 
     def send(self, request: Request) -> tuple[int, bytes]:

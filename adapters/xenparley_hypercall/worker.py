@@ -18,7 +18,7 @@ from xenparley.domain.errors import (
     Unavailable,
 )
 from xenparley_hypercall.errors import translated
-from xenparley_hypercall.transport import Transport
+from xenparley_hypercall.transport import Form, Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -145,8 +145,8 @@ class Turn:
 class Worker:
     """One thread and its transport."""
 
-    def __init__(self, device: Device) -> None:
-        self.transport = Transport(device)
+    def __init__(self, device: Device, form: Form) -> None:
+        self.transport = Transport(device, form)
         self._queue: SimpleQueue[Callable[[Transport], None] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name="xenparley-hypercall", daemon=True)
         self._thread.start()
@@ -197,8 +197,9 @@ class _Call(Generic[T]):
 class Workers:
     """The worker in use, and those that are stuck."""
 
-    def __init__(self, device: Device) -> None:
+    def __init__(self, device: Device, form: Form | None = None) -> None:
         self._device = device
+        self.form = form or Form()
         #: Held by the caller whose turn it is.
         self._turns = threading.Lock()
         #: Guards the attributes below; never held while waiting.
@@ -223,6 +224,7 @@ class Workers:
         hypercalls never returned, or after :meth:`close`.
         """
         turn = Turn(deadline, operation, guest)
+        turn.check()
         if not self._turns.acquire(timeout=_left(deadline)):
             raise turn.give_up()
         try:
@@ -279,7 +281,7 @@ class Workers:
                     f"{len(self._stuck)} hypercalls have not returned; no more are made",
                     operation=operation,
                 )
-            self._worker = Worker(self._device)
+            self._worker = Worker(self._device, self.form)
         return self._worker
 
 
