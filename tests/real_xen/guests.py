@@ -40,7 +40,7 @@ class Guest:
             return ""
 
 
-def until(what: str, check: Callable[[], bool], limit: float = 60.0) -> None:
+def until(what: str, check: Callable[[], bool], limit: float = 120.0) -> None:
     """Wait for a condition; fail with its name when it does not come true in time."""
     end = time.monotonic() + limit
     while not check():
@@ -128,7 +128,7 @@ class Guests:
             **settings,
         )
         if not paused:
-            until(f"{guest.name} is up", lambda: "GUEST-UP" in guest.console(), limit=120)
+            until(f"{guest.name} is up", lambda: "GUEST-UP" in guest.console(), limit=400)
         return guest
 
     def paused_hvm(self, **settings: object) -> Guest:

@@ -56,7 +56,7 @@ def test_every_look_sees_the_larger_guests(fixture: str, request: pytest.Fixture
 
 
 def test_linux_guests_obey_the_toolstack(guests: Guests) -> None:
-    guest = guests.linux("pvh")
+    guest = guests.linux("pv")
     command("xl", "shutdown", "-w", str(guest.domid))
     until("it is gone", lambda: guest.domid not in xl_list())
 

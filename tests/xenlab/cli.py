@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     tests.add_argument("--results", type=Path, default=PROJECT / "build" / "xenlab")
     tests.add_argument("--limit", type=float, default=900.0, help="for the tests, seconds")
     tests.add_argument("--xenstored", choices=("ocaml", "c"), default="ocaml")
-    tests.add_argument("words", nargs=argparse.REMAINDER, help="pytest's (default: tests/real_xen)")
+    tests.add_argument("words", nargs=argparse.REMAINDER, help="pytest's (default: what tox runs)")
 
     verbs.add_parser("stop", help="end the machine")
     verbs.add_parser("status", help="tell whether it runs (exit status 0) or not (3)")

@@ -22,6 +22,7 @@ from xenlab.project import INSIDE, push
 
 __all__ = ["booted", "pytest_in_dom0", "test"]
 
+DEFAULT = ["-v", "tests/real_xen", "tests/sim/test_contract.py"]
 RESULTS = "/mnt/share/results"
 Result = TypeVar("Result")
 
@@ -38,6 +39,9 @@ def timed(step: str, action: Callable[[], Result]) -> Result:
 @contextmanager
 def booted(places: Places, settings: Settings) -> Iterator[Machine]:
     """A machine for one purpose, gone afterwards whatever happens."""
+    for old in (places.root / "run").glob("test-*"):
+        # what a killed run left; one that runs stays
+        Machine(places, old.name).remove()
     machine = Machine(places, f"test-{os.getpid()}")
     try:
         timed("boot", lambda: machine.start(settings, owned=True))
@@ -71,7 +75,7 @@ def pytest_in_dom0(
     }
     settings = " ".join(f"{name}={shlex.quote(value)}" for name, value in passed.items())
     program = f"python3 -m coverage run --rcfile={INSIDE}/pyproject.toml -m pytest"
-    options = f"-p no:cacheprovider --junitxml={RESULTS}/junit.xml --timeout=300"
+    options = f"-p no:cacheprovider --junitxml={RESULTS}/junit.xml --timeout=480"
     chosen = " ".join(shlex.quote(word) for word in words)
     command = f"mkdir -p {RESULTS} && cd {INSIDE} && {settings} {program} {options} {chosen}"
     return machine.run(command, limit=limit, sink=sink, silence=silence)
@@ -140,4 +144,4 @@ def test(
         return 0
     shutil.rmtree(results, ignore_errors=True)
     settings = Settings(str(image), xenstored=xenstored, lifetime=limit + 600)
-    return _in_dom0(places, settings, words or ["tests/real_xen"], limit, results)
+    return _in_dom0(places, settings, words or DEFAULT, limit, results)

@@ -22,12 +22,13 @@ from pathlib import Path
 PORT = 7000
 BEAT = 2.0
 TOKEN = Path("/mnt/share/.token")
+HOME = "/root"
 SITE = "/run/project/site"
 ENVIRONMENT = {
     **os.environ,
     "PATH": f"{SITE}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "PYTHONPATH": f"{SITE}/project:{SITE}/packages",
-    "HOME": "/root",
+    "HOME": HOME,
     "LC_ALL": "C.UTF-8",
     "TERM": "dumb",
 }
@@ -90,7 +91,7 @@ def answer(link: socket.socket) -> None:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=ENVIRONMENT,
-            cwd="/root",
+            cwd=HOME,
             start_new_session=True,
         )
         data = request.get("stdin", "").encode("utf-8", "surrogateescape")
