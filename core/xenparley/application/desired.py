@@ -36,7 +36,14 @@ class Desired(Commands, Changes, Reads):
             there = self.config(info.ref, live=False, timeout=self._left(deadline))
         except NotFound:
             return self.define(config, timeout=self._left(deadline))
-        if evolve(config, uuid=there.uuid, domid=None) == evolve(there, domid=None):
+        # What the configuration leaves open is the host's to say.
+        wanted = evolve(
+            config,
+            uuid=there.uuid,
+            domid=None,
+            autostart=there.autostart if config.autostart is None else config.autostart,
+        )
+        if wanted == evolve(there, domid=None):
             return GuestRef(uuid=info.uuid, name=info.name)
         return self.define(evolve(config, uuid=there.uuid), timeout=self._left(deadline))
 
