@@ -70,7 +70,7 @@ def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_the_command_prints_its_packages() -> None:
     words = [sys.executable, str(HERE / "lab"), "deps"]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(words, capture_output=True, encoding="utf-8", timeout=60, check=True)
     assert done.stdout.split() == list(needs.PACKAGES)
 
 

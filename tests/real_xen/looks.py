@@ -57,7 +57,7 @@ def in_dom0() -> bool:
 
 def command(*words: str, limit: float = 120.0, check: bool = True) -> str:
     """Run a command and return what it printed; a failure (if checked) shows what it said."""
-    done = subprocess.run(words, capture_output=True, text=True, timeout=limit, check=False)
+    done = subprocess.run(words, capture_output=True, encoding="utf-8", timeout=limit, check=False)
     if check and done.returncode != 0:
         said = f"{done.stdout}{done.stderr}"
         raise AssertionError(f"{' '.join(words)}: status {done.returncode}: {said}")
@@ -93,14 +93,14 @@ def xl_list() -> dict[int, Row]:
 def xenstore_read(path: str) -> str | None:
     """Return a node's value by XenStore's own client, None if there is no such node."""
     words = ["xenstore-read", "-s", path]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(words, capture_output=True, encoding="utf-8", timeout=60, check=False)
     return done.stdout.removesuffix("\n") if done.returncode == 0 else None
 
 
 def xenstore_list(path: str) -> list[str]:
     """Return a node's children, none if there is no such node."""
     words = ["xenstore-list", "-s", path]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(words, capture_output=True, encoding="utf-8", timeout=60, check=False)
     return done.stdout.splitlines() if done.returncode == 0 else []
 
 

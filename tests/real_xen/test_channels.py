@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import socket
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -53,3 +55,25 @@ def test_there_is_no_xend() -> None:
         with socket.socket() as link:
             link.settimeout(10)
             assert link.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_xenparley_tells_truly_which_channels_exist() -> None:
+    evidence = {
+        "hypercall": Path("/dev/xen/privcmd").exists(),
+        "xenstore": Path("/run/xenstored/socket").exists(),
+        "xend": False,
+        "xl": shutil.which("xl") is not None,
+    }
+    words = ["xenparley", "channels", "--format", "json", "--timeout", "100"]
+    done = subprocess.run(words, capture_output=True, encoding="utf-8", timeout=110, check=False)
+    assert done.returncode == 0, done.stderr
+    told = {channel["name"]: channel for channel in json.loads(done.stdout)["channels"]}
+    assert told
+    assert "sim" not in told
+    for name, channel in told.items():
+        if name in evidence:
+            expected = "available" if evidence[name] else "unavailable"
+            assert channel["state"] == expected, channel
+        if channel["state"] != "available":
+            assert channel["reason"]
+            assert not channel["offers"]

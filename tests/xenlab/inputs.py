@@ -50,7 +50,7 @@ class Inputs:
 
 def _output(*command: str) -> str:
     try:
-        done = subprocess.run(command, env=_APT, capture_output=True, text=True, check=True)
+        done = subprocess.run(command, env=_APT, capture_output=True, encoding="utf-8", check=True)
     except (OSError, subprocess.CalledProcessError) as exc:
         raise LabError(f"{' '.join(command)}: {exc}") from exc
     return done.stdout

@@ -27,7 +27,7 @@ QEMU = "qemu-system-x86_64"
 def absent_packages() -> list[str]:
     """Return those of the packages that dpkg does not know as installed."""
     query = ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *PACKAGES]
-    found = subprocess.run(query, capture_output=True, text=True, check=False)
+    found = subprocess.run(query, capture_output=True, encoding="utf-8", check=False)
     lines = found.stdout.splitlines()
     there = {line.split()[0] for line in lines if line.endswith(" installed")}
     return [name for name in PACKAGES if name not in there]

@@ -41,7 +41,7 @@ LEFT_OUT = {"__pycache__", ".pytest_cache", ".hypothesis", "xenlab"}
 
 def _pip(*words: str) -> None:
     command = [sys.executable, "-m", "pip", "--quiet", *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     if done.returncode != 0:
         raise LabError(f"pip {words[0]} failed:\n{done.stdout}{done.stderr}")
 

@@ -22,7 +22,7 @@ from xenlab.project import INSIDE, push
 
 __all__ = ["booted", "pytest_in_dom0", "test"]
 
-DEFAULT = ["-v", "tests/real_xen", "tests/sim/test_contract.py"]
+DEFAULT = ["-v", "tests/real_xen"]
 RESULTS = "/mnt/share/results"
 Result = TypeVar("Result")
 
