@@ -14,6 +14,8 @@ from xenparley.domain.errors import (
     NotFound,
     OperationFailed,
     OutcomeUnknown,
+    ProtocolError,
+    Unavailable,
     Unsupported,
     XenparleyError,
 )
@@ -25,6 +27,9 @@ from xenparley_sim.hypervisor import Hypervisor
 from xenparley_sim.transaction import Definition, Transaction
 
 __all__ = ["Calls", "defined", "living"]
+
+#: Faults that strike after the host has acted.
+_ANSWER_LOST = frozenset({"drop-after", "hang-after", "garble"})
 
 
 def living(tx: Transaction, guest: GuestRef) -> Domain:
@@ -58,6 +63,10 @@ def _uuid(text: str) -> str:
     return canonical_uuid(text) if is_uuid(text) else text
 
 
+def _is_lost(exc: XenparleyError) -> bool:
+    return isinstance(exc, (OutcomeUnknown, DeadlineExceeded, ChannelLost, ProtocolError))
+
+
 class Calls:
     """Makes the calls of one channel on one simulated host."""
 
@@ -84,7 +93,7 @@ class Calls:
         with self._call(capability, deadline, guest, command=False) as fault:
             with self.hypervisor.look(deadline) as tx:
                 yield tx
-            self._after(fault, deadline, command=False)
+            self._after(fault, capability, deadline, command=False)
 
     @contextmanager
     def command(
@@ -94,7 +103,7 @@ class Calls:
         with self._call(capability, deadline, guest, command=True) as fault:
             with self.hypervisor.change(deadline) as tx:
                 yield tx
-            self._after(fault, deadline, command=True)
+            self._after(fault, capability, deadline, command=True)
 
     @contextmanager
     def bare(
@@ -108,7 +117,7 @@ class Calls:
         """Make a call that opens its transactions itself."""
         with self._call(capability, deadline, guest, command=command) as fault:
             yield
-            self._after(fault, deadline, command=command)
+            self._after(fault, capability, deadline, command=command)
 
     @contextmanager
     def _call(
@@ -120,8 +129,17 @@ class Calls:
             if time.monotonic() >= deadline:
                 raise DeadlineExceeded("the deadline passed before anything was sent")
             fault = self.faults.take(capability)
-            self._before(fault, deadline, command=command)
-            yield fault
+            self._before(fault, capability, deadline, command=command)
+            try:
+                yield fault
+            except XenparleyError as exc:
+                # An answer that doesn't come can't tell of the host's refusal either.
+                if fault is not None and fault.kind in _ANSWER_LOST and not _is_lost(exc):
+                    try:
+                        self._after(fault, capability, deadline, command=command)
+                    except XenparleyError as lost:
+                        raise lost from exc
+                raise
         except XenparleyError as exc:
             exc.channel = exc.channel or self.channel
             exc.operation = exc.operation or capability.value
@@ -129,7 +147,9 @@ class Calls:
                 exc.guest = exc.guest or str(guest)
             raise
 
-    def _before(self, fault: Fault | None, deadline: float, *, command: bool) -> None:
+    def _before(
+        self, fault: Fault | None, capability: Capability, deadline: float, *, command: bool
+    ) -> None:
         if fault is None:
             return
         if fault.kind == "refuse":
@@ -140,18 +160,30 @@ class Calls:
             raise OperationFailed("the simulated host tried and failed")
         if fault.kind == "drop":
             raise ChannelLost("the connection broke before anything was sent", retry_safe=True)
+        if fault.kind == "absent":
+            raise Unavailable("nobody is there: the simulated host is told to be absent")
         if fault.kind == "hang":
+            if command:
+                self.faults.note_reached(capability)
             self._stall(float("inf"), deadline, command=command)
         if fault.kind == "slow":
             self._stall(fault.seconds, deadline, command=command)
 
-    def _after(self, fault: Fault | None, deadline: float, *, command: bool) -> None:
+    def _after(
+        self, fault: Fault | None, capability: Capability, deadline: float, *, command: bool
+    ) -> None:
+        if command:
+            self.faults.note_reached(capability)
         if fault is None:
             return
         if fault.kind == "hang-after":
             self._stall(float("inf"), deadline, command=command)
         if fault.kind == "drop-after":
             raise self._lost(command=command)
+        if fault.kind == "garble":
+            if command:
+                raise OutcomeUnknown("the simulated host's answer made no sense")
+            raise ProtocolError("the simulated host's answer made no sense", retry_safe=True)
 
     def _stall(self, seconds: float, deadline: float, *, command: bool) -> None:
         """Wait; end as a call does whose answer doesn't come by the deadline."""

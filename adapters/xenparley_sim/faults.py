@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 
 from attrs import frozen
 
@@ -22,11 +23,13 @@ KINDS = {
     "hang": "no answer until the deadline; the host has not acted",
     "hang-after": "the host acts, but does not answer until the deadline",
     "slow": "the answer takes so many seconds, or until the deadline",
-    "absent": "the channel's probe finds nothing",
+    "garble": "the host acts, then answers bytes that make no sense",
+    "absent": "nobody is there: the probe finds nothing, every call is Unavailable",
     "stubborn": "new guests ignore requests to shut down or reboot",
 }
 #: Faults of the channel or of guests: they name no capability.
 _WITHOUT_CAPABILITY = {"absent", "stubborn"}
+_ABSENT = "absent"
 _EVERY = "*"
 
 
@@ -46,6 +49,7 @@ class Faults:
     def __init__(self, *faults: Fault) -> None:
         self._lock = threading.Lock()
         self._faults: list[tuple[Fault, int | None]] = []
+        self._reached: Counter[Capability] = Counter()
         for fault in faults:
             self.add(fault)
 
@@ -80,6 +84,8 @@ class Faults:
             return None
         with self._lock:
             for index, (fault, left) in enumerate(self._faults):
+                if fault.kind == _ABSENT:
+                    return fault
                 if fault.kind in _WITHOUT_CAPABILITY:
                     continue
                 if fault.capability not in (None, capability):
@@ -90,6 +96,16 @@ class Faults:
                     self._faults[index] = (fault, left - 1)
                 return fault
         return None
+
+    def note_reached(self, capability: Capability) -> None:
+        """Note that a command reached the host."""
+        with self._lock:
+            self._reached[capability] += 1
+
+    def reached(self, capability: Capability) -> int:
+        """Return how many commands of a capability reached the host, whatever came of them."""
+        with self._lock:
+            return self._reached[capability]
 
     def has(self, kind: str) -> bool:
         """Say whether a fault of this kind is in force."""

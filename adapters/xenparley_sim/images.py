@@ -23,7 +23,7 @@ from xenparley_sim import life
 from xenparley_sim.domain import COLUMNS, Domain
 from xenparley_sim.transaction import Transaction
 
-__all__ = ["accept", "check_image_path", "dump", "pack", "restore", "save"]
+__all__ = ["accept", "check_image_path", "dump", "leave", "pack", "restore", "save"]
 
 MAX_PATH = 4096
 
@@ -79,13 +79,19 @@ def accept(
 
 
 def save(tx: Transaction, domain: Domain, path: str) -> None:
-    """Write a guest's state to a file and end it (it suspends, then the toolstack cleans up)."""
+    """Write a guest's state to a file and end it."""
     life.check_unprivileged(domain, "be saved")
     check_image_path(path)
     if tx.file(path) is not None:
         raise AlreadyExists(f"{printable(path)} exists on the simulated host")
     tx.put_file(path, "image", pack(tx, domain))
+    leave(tx, domain)
+
+
+def leave(tx: Transaction, domain: Domain) -> None:
+    """Suspend a guest whose state is elsewhere by now; the toolstack removes it at once."""
     life.end(tx, domain, ShutdownReason.SUSPEND)
+    life.begin_dying(tx, domain, "suspend")
 
 
 def restore(

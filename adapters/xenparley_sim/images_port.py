@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from xenparley.domain.errors import InvalidInput, NotFound, OutcomeUnknown, XenparleyError
 from xenparley.domain.identity import GuestRef, printable
 from xenparley.domain.lifecycle import Command
-from xenparley.domain.runstate import ShutdownReason
 from xenparley.negotiation.capability import Capability
 from xenparley.ports.lifecycle import Receipt
 from xenparley_sim import images, life
@@ -100,7 +99,7 @@ class SimMigration:
                 leaving = living(tx, guest)
                 check_command(tx, leaving, Command.MIGRATE)
                 was_paused = bool(leaving.pauses)
-                life.end(tx, leaving, ShutdownReason.SUSPEND)
+                images.leave(tx, leaving)
         except XenparleyError:
             # It still runs here: the copy, which never ran, goes again.
             self._drop_copy(target, arrived.domid, arrived.handle)
@@ -136,6 +135,10 @@ class SimMigration:
                 raise InvalidInput("the destination is this host itself")
             return peer, False
         shown = printable(destination, limit=200)
+        if not destination or destination.startswith("-") or shown != destination[:200]:
+            raise InvalidInput(f"not a simulated host: {shown!r}")
+        if any(c.isspace() for c in destination) and not destination.startswith("sim:"):
+            raise InvalidInput(f"not a simulated host: {shown!r}")
         if not destination.startswith("sim:") or len(destination) == len("sim:"):
             raise NotFound(f"no simulated host {shown!r}: a peer's name or sim:PATH")
         path = check_path(destination.removeprefix("sim:"))
