@@ -8,15 +8,12 @@ import time
 from typing import TYPE_CHECKING, TypeVar
 
 from xenparley.domain.errors import ChannelLost, DeadlineExceeded, Unavailable
-from xenparley_wire import xenstore_replies as replies
-from xenparley_wire import xenstore_requests as requests
-from xenparley_wire.xenstore_types import Feature, MessageType
 
 from .bulk import remove_many
+from .daemon import DaemonOperations
 from .endpoints import Endpoint, endpoints, named
 from .errors import CHANNEL, StoreConflict
 from .link import Link
-from .operations import Operations
 from .transaction import Transaction
 
 if TYPE_CHECKING:
@@ -38,7 +35,7 @@ _CAPACITY = 4096
 _LONGEST_PAUSE = 0.05
 
 
-class XenStore(Operations):
+class XenStore(DaemonOperations):
     """A store, reached at the first of some endpoints that answers.
 
     Nothing is opened before the first call. A lost connection fails the calls in flight; the
@@ -144,79 +141,6 @@ class XenStore(Operations):
                 channel=CHANNEL,
                 retry_safe=True,
             ) from exc
-
-    # Domains
-
-    def domain_path(self, domain_id: int, *, deadline: float) -> str:
-        """Return a domain's own folder, ``/local/domain/N``; it need not exist."""
-        payload = requests.domain(domain_id)
-        return replies.text(
-            self._ask(MessageType.GET_DOMAIN_PATH, payload, str(domain_id), deadline)
-        )
-
-    def is_introduced(self, domain_id: int, *, deadline: float) -> bool:
-        """Say whether the daemon serves this domain's ring."""
-        payload = requests.domain(domain_id)
-        return replies.truth(
-            self._ask(MessageType.IS_DOMAIN_INTRODUCED, payload, str(domain_id), deadline)
-        )
-
-    def introduce(self, domain_id: int, frame: int, event_channel: int, *, deadline: float) -> None:
-        """Tell the daemon of a new domain: the domain builder's business, not a manager's."""
-        payload = requests.introduce(domain_id, frame, event_channel)
-        self._change(MessageType.INTRODUCE, payload, str(domain_id), deadline)
-
-    def release(self, domain_id: int, *, deadline: float) -> None:
-        """Have the daemon let go of a domain's ring; watchers see ``@releaseDomain``."""
-        self._change(MessageType.RELEASE, requests.domain(domain_id), str(domain_id), deadline)
-
-    def resume(self, domain_id: int, *, deadline: float) -> None:
-        """Have the daemon forget that a domain shut down (3.1), after a suspend undone."""
-        self._change(MessageType.RESUME, requests.domain(domain_id), str(domain_id), deadline)
-
-    def set_target(self, domain_id: int, target: int, *, deadline: float) -> None:
-        """Give a device model's domain its target's rights (3.3)."""
-        payload = requests.set_target(domain_id, target)
-        self._change(MessageType.SET_TARGET, payload, f"{domain_id} {target}", deadline)
-
-    # The daemon
-
-    def control(self, command: str, *arguments: str, deadline: float) -> str:
-        """Send a command to the daemon itself (DEBUG up to 4.8), and return its text."""
-        payload = requests.control(command, *arguments)
-        answer = self._ask(MessageType.CONTROL, payload, command, deadline, changes=True)
-        return answer.rstrip(b"\0").decode("utf-8", "replace")
-
-    def reset_watches(self, *, deadline: float) -> None:
-        """Have the daemon forget the watches of this connection (4.2)."""
-        self._change(MessageType.RESET_WATCHES, requests.EMPTY, "", deadline)
-
-    def features(self, domain_id: int | None = None, *, deadline: float) -> Feature:
-        """Return the daemon's features, or those of one domain (4.21)."""
-        payload = requests.features(domain_id)
-        return Feature(replies.number(self._ask(MessageType.GET_FEATURE, payload, "", deadline)))
-
-    def set_features(self, domain_id: int, value: Feature, *, deadline: float) -> None:
-        """Say which features a domain gets, before it is introduced (4.21)."""
-        payload = requests.features(domain_id, value)
-        self._change(MessageType.SET_FEATURE, payload, str(domain_id), deadline)
-
-    def quota_names(self, *, deadline: float) -> list[str]:
-        """Return the names of the daemon's quotas (4.22)."""
-        payload = self._ask(MessageType.GET_QUOTA, requests.quota(), "", deadline)
-        return replies.text(payload, "names of quotas").split()
-
-    def quota(self, name: str, domain_id: int | None = None, *, deadline: float) -> int:
-        """Return a quota, of one domain or the one for new domains (4.22). 0 is unlimited."""
-        payload = requests.quota(name, domain_id)
-        return replies.number(self._ask(MessageType.GET_QUOTA, payload, name, deadline))
-
-    def set_quota(
-        self, name: str, value: int, domain_id: int | None = None, *, deadline: float
-    ) -> None:
-        """Set a quota, of one domain or the one for new domains (4.22). 0 is unlimited."""
-        payload = requests.quota(name, domain_id, value)
-        self._change(MessageType.SET_QUOTA, payload, name, deadline)
 
 
 def _in_parts(paths: Iterator[str]) -> Iterator[str]:
