@@ -91,7 +91,8 @@ def _subscribe(bench: Bench, method: Callable[..., Any], guest: GuestRef, end: f
 
 
 def _restore(bench: Bench, method: Callable[..., Any], guest: GuestRef, end: float) -> Any:
-    return method(image(bench), paused=True, deadline=end)
+    bench.later(clear, bench, guest.uuid)
+    return method(guest.name, paused=True, deadline=end)
 
 
 def _to_image(**kwargs: Any) -> Call:
@@ -193,8 +194,11 @@ def commands(among: Iterable[Capability] = Capability) -> tuple[Capability, ...]
 def target(bench: Bench, capability: Capability) -> GuestRef:
     """Make what the call is aimed at; for the host a reference to nobody."""
     aim = CALLS[capability].aim
+    if capability is C.RESTORE:
+        return saved(bench)
     if aim is Aim.LIVING:
-        return bench.living(cdrom=capability is C.CHANGE_MEDIA)
+        # Buttons and CD-ROM drives are a fully virtualised guest's.
+        return bench.living(cdrom=capability in (C.CHANGE_MEDIA, C.TRIGGER))
     if aim is Aim.DEFINED:
         return bench.defined()
     return NO_ONE
@@ -206,6 +210,20 @@ def image(bench: Bench) -> str:
     if bench.subject.remove_image is not None:
         bench.later(bench.subject.remove_image, path)
     return path
+
+
+def saved(bench: Bench) -> GuestRef:
+    """Return a saved guest, its image's path for a name; without ``save`` no image is there."""
+    path = image(bench)
+    guest = NO_ONE
+    if bench.offered(C.SAVE):
+        guest = bench.living()
+        bench.call(C.SAVE, guest, path)
+        bench.eventually(
+            lambda: not bench.can_look() or bench.look(guest) is None,
+            "save: the guest lives on",
+        )
+    return GuestRef(uuid=guest.uuid, name=path)
 
 
 def clear(bench: Bench, uuid: str | None) -> None:

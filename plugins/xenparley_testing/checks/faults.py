@@ -9,6 +9,7 @@ from typing import Any
 from xenparley.domain.errors import (
     AccessRefused,
     DeadlineExceeded,
+    NotFound,
     OutcomeUnknown,
     Unavailable,
     XenparleyError,
@@ -145,6 +146,8 @@ def _ended(
     if isinstance(error, OutcomeUnknown):
         if error.retry_safe:
             raise broken(f"{where}: OutcomeUnknown that says retry_safe", error)
+    elif capability is C.RESTORE and isinstance(error, NotFound) and not bench.offered(C.SAVE):
+        pass  # there was no image to restore
     elif not isinstance(error, untouched):
         if isinstance(error, XenparleyError):
             raise broken(f"{where}: {error!r}, not OutcomeUnknown", error)

@@ -11,7 +11,7 @@ from xenparley.domain.guest import Field
 from xenparley.domain.runstate import RunFlags
 from xenparley.negotiation.capability import Capability
 from xenparley_testing.bench import Bench, broken
-from xenparley_testing.calls import clear, image
+from xenparley_testing.calls import clear, image, saved
 from xenparley_testing.checks.lifecycle import gone, receipt_of, shows
 from xenparley_testing.registry import check
 
@@ -42,10 +42,9 @@ def check_save(bench: Bench) -> None:
 def check_restore(bench: Bench) -> None:
     """The saved guest is back under a new domain id; NotFound without the file."""
     if bench.offered(C.SAVE):
-        ref, path = bench.living(), image(bench)
-        bench.call(C.SAVE, ref, path)
+        ref = saved(bench)
         bench.later(clear, bench, ref.uuid)
-        receipt = receipt_of(bench.call(C.RESTORE, path, paused=True), "restore", new=True)
+        receipt = receipt_of(bench.call(C.RESTORE, ref.name, paused=True), "restore", new=True)
         back = evolve(ref, domid=receipt.domid)
         if bench.can_look(Field.UUID) and bench.look(back) is None:
             raise broken("restore: no guest with the receipt's domid and the saved handle")

@@ -245,10 +245,10 @@ def check_rename(bench: Bench) -> None:
 @check(C.TRIGGER)
 def check_trigger(bench: Bench) -> None:
     """A known event is taken, or Unsupported; an unknown one is InvalidInput."""
-    ref = bench.living()
+    ref = bench.living(cdrom=True)
     with suppress(Unsupported):  # some kinds of guests have no such button
         receipt_of(bench.call(C.TRIGGER, ref, "power"), "trigger")
-    again = bench.living()
+    again = bench.living(cdrom=True)
     for event in ("no such button", "", "sysrq-", "sysrq-long", "power\n"):
         bench.refusal(
             C.TRIGGER,
