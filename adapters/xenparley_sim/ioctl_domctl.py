@@ -117,10 +117,10 @@ class DomctlOps:
         return op(domid, values)
 
     def _domain(self, domid: int) -> SimDomain:
-        for domain in self._model.domains():
-            if domain.domid == domid:
-                return domain
-        raise refuse(errno.ESRCH)
+        domain = self._model.domain(domid)
+        if domain is None:
+            raise refuse(errno.ESRCH)
+        return domain
 
     def _vcpu(self, domid: int, number: int) -> SimVcpu:
         vcpus = self._domain(domid).vcpus

@@ -98,7 +98,11 @@ class HypercallModel(Protocol):
         ...
 
     def domains(self) -> Sequence[SimDomain]:
-        """Return every domain by rising id."""
+        """Return every domain by rising id; affinity may be left out."""
+        ...
+
+    def domain(self, domid: int) -> SimDomain | None:
+        """Return one domain with all there is to tell."""
         ...
 
     def pause(self, domid: int, *, counted: bool) -> None:
@@ -152,6 +156,10 @@ class SmallHost:
     def domains(self) -> Sequence[SimDomain]:
         """Return every domain by rising id."""
         return [self.guests[domid] for domid in sorted(self.guests)]
+
+    def domain(self, domid: int) -> SimDomain | None:
+        """Return one domain."""
+        return self.guests.get(domid)
 
     def _of(self, domid: int) -> SimDomain:
         domain = self.guests.get(domid)
