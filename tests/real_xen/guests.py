@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from real_xen.looks import command, xl_list
 
@@ -85,7 +86,7 @@ class Guests:
         self._folder.cleanup()
 
     def create(
-        self, kind: str, *, memory: int, vcpus: int = 1, paused: bool = False, **settings: object
+        self, kind: str, *, memory: int, vcpus: int = 1, paused: bool = False, **settings: Any
     ) -> Guest:
         """Make a guest by ``xl create``; further settings go into its configuration as they are."""
         number = next(_NUMBERS)
@@ -100,7 +101,7 @@ class Guests:
         domid = next(row.domid for row in xl_list().values() if row.uuid == identity)
         return Guest(name, identity, domid, kind, memory, vcpus)
 
-    def tiny(self, words: str = "", *, paused: bool = False, **settings: object) -> Guest:
+    def tiny(self, words: str = "", *, paused: bool = False, **settings: Any) -> Guest:
         """Make a tiny PV guest of 4 MiB, which obeys poweroff and reboot.
 
         :param words: of its command line: spin, crash, poweroff, reboot.
@@ -111,7 +112,7 @@ class Guests:
         )
 
     def linux(
-        self, kind: str = "pvh", words: str = "", *, paused: bool = False, **settings: object
+        self, kind: str = "pvh", words: str = "", *, paused: bool = False, **settings: Any
     ) -> Guest:
         """Make a Linux guest (pv or pvh) of 128 MiB and two vcpus, and wait for its user space.
 
@@ -131,6 +132,6 @@ class Guests:
             until(f"{guest.name} is up", lambda: "GUEST-UP" in guest.console(), limit=400)
         return guest
 
-    def paused_hvm(self, **settings: object) -> Guest:
+    def paused_hvm(self, **settings: Any) -> Guest:
         """Make an HVM guest that never runs: running it would take a minute under emulation."""
         return self.create("hvm", memory=64, paused=True, vnc=0, sdl=0, **settings)
