@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import sys
 from typing import Any, NoReturn
 
@@ -21,13 +22,27 @@ class Parser(argparse.ArgumentParser):
     """argparse's, without abbreviations, and with messages that are safe for terminals."""
 
     def __init__(self, **arguments: Any) -> None:
-        arguments.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        arguments.setdefault("formatter_class", _formatter)
         super().__init__(allow_abbrev=False, **arguments)
 
     def error(self, message: str) -> NoReturn:
         """Print usage and message on stderr; exit with the code for a wrong command line."""
         self.print_usage(sys.stderr)
         self.exit(USAGE, f"{self.prog}: error: {printable(message)}\n")
+
+
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    """Make a formatter; argparse makes one for each option, and would import shutil for that."""
+    return argparse.RawDescriptionHelpFormatter(prog, width=_help_width())
+
+
+def _help_width() -> int:
+    """Return how wide help may be: as wide as the terminal, but no wider than text is read."""
+    try:
+        columns = int(os.environ.get("COLUMNS", "")) or os.get_terminal_size().columns
+    except (ValueError, OSError):
+        columns = 80
+    return max(40, min(columns, 100) - 2)
 
 
 def main_parser() -> Parser:
