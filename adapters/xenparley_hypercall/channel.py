@@ -18,8 +18,8 @@ from xenparley.domain.errors import Unavailable as NotReachable
 from xenparley.domain.identity import MAX_DOMID
 from xenparley.negotiation.capability import Capability, Role
 from xenparley.negotiation.offer import Available, ProbeResult, Unavailable
+from xenparley_hypercall.device import open_device
 from xenparley_hypercall.offers import NEEDS, narrowed
-from xenparley_hypercall.session import connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,13 +57,7 @@ def make(context: ChannelContext) -> HypercallChannel:
     node = context.settings.get("device")
     if node is None:
         return HypercallChannel()
-    return HypercallChannel(opener=lambda: _open(node))
-
-
-def _open(node: str) -> Device:
-    from xenparley_hypercall.device import open_device
-
-    return open_device([node])
+    return HypercallChannel(opener=lambda: open_device([node]))
 
 
 class HypercallChannel:
@@ -132,7 +126,10 @@ class HypercallChannel:
             if self._closed:
                 raise NotReachable("the hypercall channel is closed", operation="open")
             if self._session is None:
-                device = None if self._opener is None else self._opener()
+                device = open_device() if self._opener is None else self._opener()
+                # Imported once there is a device, since most machines have none.
+                from xenparley_hypercall.session import connect
+
                 self._session = connect(deadline, device, self._arch)
             return self._session
         finally:

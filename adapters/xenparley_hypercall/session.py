@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 from xenparley.domain.errors import Unsupported
 from xenparley_hypercall.device import machine_arch, open_device
-from xenparley_hypercall.host import MAX_CPUS, physinfo
 from xenparley_hypercall.probe import identify
 from xenparley_hypercall.reads import DomainReader
 from xenparley_hypercall.worker import Workers
@@ -75,6 +74,8 @@ class Session:
     def cpus(self, turn: Turn) -> int:
         """Return how many CPUs the host can have, for maps of them; asked once."""
         if self._cpus is None:
+            from xenparley_hypercall.host import MAX_CPUS, physinfo
+
             info = physinfo(turn, self.abi)
             top = -1 if info.max_cpu_id is None else info.max_cpu_id
             self._cpus = min(max(info.nr_cpus, top + 1, 1), MAX_CPUS)
