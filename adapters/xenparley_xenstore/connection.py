@@ -214,7 +214,7 @@ class Connection:
             raise
         except PartlySent as exc:
             # The stream is cut within a burst: nothing more can be sent on it.
-            self.end(exc)
+            self.end(ChannelLost(exc.message, channel=CHANNEL))
             raise
         return ids
 

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from .connection import Connection
 
+    _Handler = Callable[[int, FrameType | None], Any] | int | None
+
 __all__ = ["StopGuard", "close_all", "opening", "remember"]
 
 #: How long the end of a connection is waited for.
@@ -123,7 +125,7 @@ class StopGuard:
     """
 
     def __init__(self) -> None:
-        self._previous: Callable[[int, FrameType | None], Any] | int | None = None
+        self._previous: _Handler = None
         self._handler: Callable[[int, FrameType | None], Any] | None = None
 
     def __enter__(self) -> StopGuard:
@@ -147,7 +149,17 @@ class StopGuard:
         previous = self._previous
         if previous == signal.SIG_IGN:
             return
-        close_all()
+        # Held until the process goes on, so that nobody connects again before it is stopped.
+        gate = _gate
+        held = gate.acquire(timeout=_PATIENCE)
+        try:
+            close_all()
+            self._pass_on(previous, number, frame)
+        finally:
+            if held:
+                gate.release()
+
+    def _pass_on(self, previous: _Handler, number: int, frame: FrameType | None) -> None:
         if callable(previous):
             previous(number, frame)
             return
