@@ -12,11 +12,11 @@ from xenparley.application.finding import Guest
 from xenparley.application.reading import ALL_FIELDS
 from xenparley.domain.errors import NotFound, XenparleyError
 from xenparley.domain.guest import Field, GuestInfo, Listing
-from xenparley.domain.host import Cpupool, HostCapabilities, HostInfo, NumaNode
 from xenparley.negotiation.capability import Capability
 
 if TYPE_CHECKING:
     from xenparley.domain.config import GuestConfig
+    from xenparley.domain.host import Cpupool, HostCapabilities, HostInfo, NumaNode
     from xenparley.ports.console import ConsoleInfo, DisplayInfo
     from xenparley.ports.devices import DeviceInfo
     from xenparley.ports.memory import MemoryInfo
@@ -89,6 +89,9 @@ class Reads(HostBase):
 
     def host_info(self, *, timeout: float | None = None) -> HostInfo:
         """Return what is known of the host, put together from every channel that knows some."""
+        # Six classes that a listing can do without.
+        from xenparley.domain.host import HostInfo
+
         deadline = self._deadline(timeout)
         plan = self._dispatcher.plan(Capability.HOST_INFO, deadline=deadline)
         answers: dict[str, HostInfo] = {}
