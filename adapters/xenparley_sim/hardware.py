@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Hardware", "SimDevice", "hardware_of", "vbd_devid"]
 
-_DISK = re.compile(r"(xvd|hd|sd|vd)([a-z]{1,2})([0-9]{0,3})", re.ASCII)
-# Linux major numbers: xvd 202; hda to hdl in pairs; sd 8.
+_DISK = re.compile(r"(xvd|hd|sd|vd|fd)([a-z]{1,2})([0-9]{0,3})", re.ASCII)
+# Linux major numbers: xvd 202; hda to hdl in pairs; sd 8; fd 2 (an hvm guest's emulated floppy).
 _IDE_MAJORS = (3, 22, 33, 34, 56, 57, 88, 89, 90, 91)
 MAX_DEVICES = 1024
 
@@ -37,6 +37,8 @@ def vbd_devid(target: str) -> int | None:
         if disk // 2 >= len(_IDE_MAJORS) or part > 63:
             return None
         return _IDE_MAJORS[disk // 2] << 8 | (disk % 2) << 6 | part
+    if match[1] == "fd":
+        return 2 << 8 | disk if disk < 4 and not part else None
     if match[1] == "sd" and disk < 16 and part < 16:
         return 8 << 8 | disk << 4 | part
     if disk < 16 and part < 16:
