@@ -257,6 +257,7 @@ class Hypervisor:
         """
         from xenparley_sim import toolstack
 
+        config = toolstack.checked(config)
         with self.change() as tx:
             if not even_twice:
                 toolstack.check_not_living(tx, config.name, config.uuid)

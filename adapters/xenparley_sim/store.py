@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from xenparley.domain.errors import (
     AccessRefused,
@@ -34,7 +33,7 @@ _FIRST_NAP_S = 0.001
 _LONGEST_NAP_S = 0.02
 # SQLite asks the progress handler every this many of its instructions.
 _PROGRESS_STEPS = 50_000
-_FOREIGN = (sqlite3.Error, UnicodeEncodeError, OverflowError, ValueError, TypeError, RecursionError)
+_FOREIGN = (sqlite3.Error, UnicodeError, OverflowError)
 
 
 def check_path(path: str) -> str:
@@ -172,7 +171,7 @@ class Store:
         except FileExistsError:
             return
         except FileNotFoundError as exc:
-            folder = printable(str(Path(path).parent), limit=300)
+            folder = printable(os.path.dirname(path), limit=300)  # noqa: PTH120
             raise Unavailable(f"the folder of {self.where} does not exist: {folder}") from exc
         except OSError as exc:
             raise AccessRefused(f"{self.where} can't be made: {exc.strerror}") from exc
@@ -200,7 +199,7 @@ class Store:
             except BaseException:
                 self._roll_back(connection)
                 raise
-        except sqlite3.Error as exc:
+        except _FOREIGN as exc:
             raise translate(exc, self.path) from exc
 
     def _is_ours(self, connection: sqlite3.Connection, deadline: float) -> bool:

@@ -31,6 +31,8 @@ def translate(exc: Exception, path: str | None) -> XenparleyError:
         return InvalidInput(f"the simulated host can't hold this value: {printable(text)}")
     if not isinstance(exc, sqlite3.Error):
         return damaged(where, text)
+    if "binding parameter" in text or "is not supported" in text:
+        return InvalidInput(f"the simulated host can't hold this value: {text}")
     if is_busy(exc):
         return DeadlineExceeded(f"{where} stayed locked by another process until the deadline")
     if "interrupted" in text:

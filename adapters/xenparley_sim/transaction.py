@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from xenparley.domain.identity import MAX_DOMID
 from xenparley_sim.changes import Change
 from xenparley_sim.domain import COLUMNS, Domain
+from xenparley_sim.store_errors import damaged
 
 if TYPE_CHECKING:
     from xenparley_sim.facts import Timing
@@ -36,6 +37,28 @@ def _storable(text: str) -> bool:
     return True
 
 
+#: Types of a row's values that were found to be right: a file may hold anything.
+_DEFINITION_KINDS = (str, str, str, int, int, int, int, int)
+_SEEN_KINDS: set[tuple[type, ...]] = set()
+_TEXTS = frozenset({"handle", "name", "virt", "request", "actions", "after", "cause"})
+_REALS = frozenset({"started", "since"})
+_NULLABLE = frozenset({"reason", "request", "after", "cause"})
+
+
+def _learn(kinds: tuple[type, ...]) -> None:
+    for column, kind in zip(COLUMNS, kinds, strict=True):
+        wanted = str if column in _TEXTS else float if column in _REALS else int
+        if kind is not wanted and not (kind is type(None) and column in _NULLABLE):
+            raise damaged("the simulated host's file", f"{column} of a domain is {kind.__name__}")
+    _SEEN_KINDS.add(kinds)
+
+
+def _int(value: object) -> int:
+    if not isinstance(value, int):
+        raise damaged("the simulated host's file", f"{type(value).__name__} in place of a number")
+    return value
+
+
 class Definition(NamedTuple):
     """What a listing knows of a definition; its configuration is the document ``d:UUID``."""
 
@@ -47,6 +70,12 @@ class Definition(NamedTuple):
     vcpus: int
     max_vcpus: int
     autostart: int
+
+
+def _definition(row: Sequence[object]) -> Definition:
+    if tuple(map(type, row)) != _DEFINITION_KINDS:
+        raise damaged("the simulated host's file", "a definition's values are of wrong kinds")
+    return Definition(*row)  # type: ignore[arg-type]
 
 
 class Transaction:
@@ -110,6 +139,7 @@ class Transaction:
     def next_domid(self) -> int:
         """Take the next id: ascending, wrapping at the largest, never one that is living."""
         (start,) = self.sql.execute("SELECT next_domid FROM host").fetchone()
+        start = _int(start)
         candidate = start if 1 <= start <= MAX_DOMID else 1
         for _ in range(MAX_DOMID):
             taken = self.sql.execute("SELECT 1 FROM domains WHERE domid = ?", (candidate,))
@@ -117,18 +147,21 @@ class Transaction:
                 break
             candidate = candidate % MAX_DOMID + 1
         self.sql.execute("UPDATE host SET next_domid = ?", (candidate % MAX_DOMID + 1,))
-        return int(candidate)
+        return candidate
 
     def held_kib(self) -> int:
         """Return the memory of all domains together, promised growth included, in KiB."""
         (held,) = self.sql.execute("SELECT held_kib FROM host").fetchone()
-        return int(held)
+        return _int(held)
 
     def _account(self, kib: int) -> None:
         if kib:
             self.sql.execute("UPDATE host SET held_kib = held_kib + ?", (kib,))
 
     def _made(self, row: Sequence[object]) -> Domain:
+        kinds = tuple(map(type, row))
+        if kinds not in _SEEN_KINDS:
+            _learn(kinds)
         domain = Domain(*row)  # type: ignore[arg-type]
         timing = self.timing
         domain.settle(self.now, load=timing.load, balloon_kib_s=timing.balloon_kib_s)
@@ -142,11 +175,11 @@ class Transaction:
         if value is None or not _storable(value):
             return None
         row = self.sql.execute(f"{_DEFINED} WHERE {column} = ?", (value,)).fetchone()
-        return None if row is None else Definition(*row)
+        return None if row is None else _definition(row)
 
     def definitions(self) -> list[Definition]:
         """Return every definition by name."""
-        return [Definition(*row) for row in self.sql.execute(_DEFINED + " ORDER BY name")]
+        return list(map(_definition, self.sql.execute(_DEFINED + " ORDER BY name")))
 
     def put_definition(self, definition: Definition) -> None:
         """Add a definition or replace the one with its UUID."""
@@ -209,7 +242,7 @@ class Transaction:
         row = self.sql.execute(
             "SELECT domid, kind, due FROM timers WHERE due <= ? ORDER BY due, domid LIMIT 1", (now,)
         ).fetchone()
-        return None if row is None else (row[0], row[1], row[2])
+        return None if row is None else (_int(row[0]), str(row[1]), float(row[2]))
 
     # Journal
 
@@ -238,7 +271,7 @@ class Transaction:
     def last_change(self) -> int:
         """Return the number of the last change noted; 0 when there was none."""
         (last,) = self.sql.execute("SELECT max(seq) FROM journal").fetchone()
-        return int(last or 0)
+        return _int(last or 0)
 
     def changes(self, after: int, limit: int = 1000) -> list[Change]:
         """Return changes noted after that number, oldest first."""
