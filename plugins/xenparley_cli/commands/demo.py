@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from xenparley.domain.errors import NotFound
+from xenparley.domain.lifecycle import Phase
 from xenparley_cli.commands.listing import COLUMNS, guest_row
 from xenparley_cli.context import Context
 
@@ -26,26 +28,31 @@ def configure_demo(parser: ArgumentParser) -> None:
 def run_demo(context: Context, arguments: Namespace) -> int:
     """Define, start, list and steer guests of four kinds."""
     out = context.output
+    # The story is the answer here; JSON and CSV have only the last listing on stdout.
+    say = out.line if out.format == "table" and not out.quiet else out.message
     uri = arguments.uri or "sim:"
     if not uri.startswith("sim:"):
         out.warn("the demo plays on the simulated host only: sim: or sim:PATH")
         uri = "sim:"
     host = context.connect(uri)
-    out.message(f"A simulated Xen host, {uri} - nothing to install, nothing at risk.")
+    say(f"A simulated Xen host, {uri} - nothing to install, nothing at risk.")
+    say("")
     configs = _examples(context)
     for name, config in configs.items():
-        ref = host.define(config)
-        out.message(f"  define {name}: {ref.name} is defined")
+        say(f"define {name}: {host.define(config).name}")
     started = [config.name for config in configs.values()]
     for name in started:
-        host.start(name)
-        out.message(f"  start {name}")
-    out.message("All of them are running:")
+        outcome = host.start(name)
+        say(f"start {name}: {'running' if outcome.phase is Phase.ACTIVE else outcome.phase}")
+    if out.format == "table":
+        say("")
+        _listing(context, host)
+        say("")
+    _steer(say, host, started[0])
+    say("")
     _listing(context, host)
-    _steer(context, host, started)
-    out.message("Where they ended:")
-    _listing(context, host)
-    out.message("Now yours: xenparley -c sim:/tmp/my-host define FILE; xenparley --help")
+    say("")
+    say("Your turn: xenparley -c sim:/tmp/my-host define FILE; xenparley --help")
     return 0
 
 
@@ -65,20 +72,21 @@ def _examples(context: Context) -> dict[str, GuestConfig]:
     }
 
 
-def _steer(context: Context, host: Host, names: list[str]) -> None:
-    """Pause one and let it go on; then power it off and start it again."""
-    say = context.output.message
-    one = names[0]
+def _steer(say: Callable[[str], None], host: Host, name: str) -> None:
+    """Pause one and let it go on; power it off, and start it again."""
     for word, command in (("pause", host.pause), ("unpause", host.unpause)):
-        outcome = command(one)
-        say(f"  {word} {one}: it is {outcome.phase.value if outcome.phase else 'unknown'}")
-    outcome = host.shutdown(one)
-    how = f", asked by {outcome.how}" if outcome.how else ""
-    say(f"  shutdown {one}: it is {outcome.phase.value if outcome.phase else 'gone'}{how}")
-    outcome = host.start(one)
-    say(f"  start {one}: it is back, under a new domain id ({outcome.guest.domid})")
+        outcome = command(name)
+        say(f"{word} {name}: {outcome.phase.value if outcome.phase else 'unknown'}")
+    outcome = host.shutdown(name)
+    # It has ended; the host takes a moment to clean up after it.
+    guest = host.wait_for(name, (Phase.SHUT_OFF,), timeout=30.0)
+    how = f" (asked by {outcome.how})" if outcome.how else ""
+    say(f"shutdown {name}: {guest.phase.value if guest.phase else 'unknown'}{how}")
+    outcome = host.start(name)
+    say(f"start {name}: running, under a new domain id ({outcome.guest.domid})")
 
 
 def _listing(context: Context, host: Host) -> None:
     columns = [column for column in COLUMNS if column.key in _SHOWN]
     context.output.rows("guests", columns, map(guest_row, host.list(all=True)))
+    context.output.stdout.flush()
