@@ -223,9 +223,18 @@ class _Writer:
                 if inner.features:
                     self._run.lose(there.rstrip("/"), "features are nested too deeply")
                 lines += self._feature(node, inner, indent + "  ", there)
+        if name in GROUPS:
+            held = [piece for piece in held if not self._is_feature(*piece, there)]
         lines += self._extra_lines(None, {}, held, indent + "  ", there)
         own.finish()
         return self._wrap(name, attributes, None, lines, indent)
+
+    def _is_feature(self, last: str, extra: Extra, where: str) -> bool:
+        """Refuse a piece that would be read as one of the group's features."""
+        plain = extra.format == "xml" and _is_element(last) and not last.startswith("{")
+        if plain:
+            self._run.lose(f"{where}{printable(last, limit=80)}", "a feature, not an extra")
+        return plain
 
     def _extra_lines(
         self,

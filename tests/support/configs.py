@@ -308,6 +308,10 @@ def _boots(virt: str, extras: st.SearchStrategy[Any]) -> st.SearchStrategy[Boot]
     return st.one_of(st.builds(Boot, **common, **kernel), st.builds(Boot, **common, **bootloader))
 
 
+def _namespaced(extras: tuple[Extra, ...]) -> tuple[Extra, ...]:
+    return tuple(extra for extra in extras if extra.key != "vendorish")
+
+
 def _features(extras: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Feature, ...]]:
     state = _maybe(st.sampled_from(["on", "off"]))
     inner = st.builds(
@@ -322,13 +326,14 @@ def _features(extras: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Feature
         state=state,
         extras=extras,
     )
+    # in a group, an element without a namespace is a feature
     group = st.builds(
         Feature,
         name=st.sampled_from(["hyperv", "xen"]),
         state=state,
         mode=_maybe(st.just("custom")),
         features=_few(inner),
-        extras=extras,
+        extras=extras.map(_namespaced),
     )
     return _few(st.one_of(plain, group), 4, unique_by=lambda f: f.name)
 
