@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from attrs import evolve
-
 from xenparley.plugin import loader
 from xenparley.plugin.discovery import PLUGIN_GROUP, SCHEME_GROUP, EntryPoint, discover
 from xenparley.plugin.guard import Job, run_all
@@ -103,4 +101,4 @@ def _status(entry: EntryPoint) -> PluginStatus:
 
 
 def _blocked(status: PluginStatus, reason: str) -> Candidate:
-    return Candidate(evolve(status, state="blocked", error=reason))
+    return Candidate(status._replace(state="blocked", error=reason))

@@ -14,8 +14,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from attrs import evolve
-
 from xenparley.domain.errors import InvalidInput, PluginError
 from xenparley.domain.identity import printable
 from xenparley.plugin import loader
@@ -78,7 +76,7 @@ class Plugins:
         blocked = self._selection.blocked(name, None)
         if blocked is not None:
             with self._lock:
-                self._by_hand.append(Candidate(evolve(status, state="blocked", error=blocked)))
+                self._by_hand.append(Candidate(status._replace(state="blocked", error=blocked)))
                 self._settled = None
             return
         job: Job[Registrations] = Job(name, lambda job: loader.register(plugin, name, job))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attrs import evolve, frozen
+from typing import NamedTuple
 
 from xenparley.domain.errors import PluginError
 from xenparley.domain.identity import printable
@@ -13,8 +13,7 @@ from xenparley.plugin.registrations import Registrations
 __all__ = ["Candidate", "PluginStatus", "judged", "plugin_error"]
 
 
-@frozen(kw_only=True)
-class PluginStatus:
+class PluginStatus(NamedTuple):
     """What became of one plugin.
 
     ``state`` is ``loaded``, ``blocked`` (by a list of names), ``failed`` or ``quarantined`` (it
@@ -45,19 +44,20 @@ class Candidate:
 
     def failed(self, phase: str, error: str) -> Candidate:
         """Return the same plugin as failed, with nothing registered."""
-        return Candidate(evolve(self.status, state="failed", phase=phase, error=error, provides=()))
+        return Candidate(
+            self.status._replace(state="failed", phase=phase, error=error, provides=())
+        )
 
 
 def judged(job: Job[Registrations], status: PluginStatus, timeout: float) -> Candidate:
     """Return what a job that loaded a plugin came to."""
     if job.abandoned:
         text = f"did not return within {timeout:g} s; it is left alone"
-        return Candidate(evolve(status, state="quarantined", phase=job.stage, error=text))
+        return Candidate(status._replace(state="quarantined", phase=job.stage, error=text))
     if job.error is not None:
         phase = job.error.phase if isinstance(job.error, PhaseError) else job.stage
         return Candidate(
-            evolve(
-                status,
+            status._replace(
                 state="failed",
                 phase=phase,
                 error=str(job.error),
@@ -65,7 +65,7 @@ def judged(job: Job[Registrations], status: PluginStatus, timeout: float) -> Can
             )
         )
     assert job.result is not None
-    return Candidate(evolve(status, state="loaded", provides=job.result.provides), job.result)
+    return Candidate(status._replace(state="loaded", provides=job.result.provides), job.result)
 
 
 def plugin_error(status: PluginStatus) -> PluginError:
