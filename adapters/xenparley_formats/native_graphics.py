@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from xenparley.domain.config import Graphics, GraphicsListen
-from xenparley_formats.native_run import Unreadable, WriteLog, shown
+from xenparley_formats.native_run import WriteLog, shown
 from xenparley_formats.native_words import whole
 
 __all__ = ["GRAPHICS_KEYS", "VNC_BASE", "graphics_words", "kind_of", "listen_of", "parse_graphics"]
@@ -91,7 +91,7 @@ def graphics_words(graphics: Graphics, log: WriteLog, place: str) -> list[tuple[
     words: list[tuple[str, str]] = []
     if graphics.type == "vnc":
         words += _vnc_words(graphics, log, place)
-        foreign = ("tls_port", "display", "xauth", "fullscreen", "gl")
+        foreign: tuple[str, ...] = ("tls_port", "display", "xauth", "fullscreen", "gl")
     elif graphics.type == "sdl":
         words += [("display", graphics.display)] if graphics.display else []
         words += [("xauthority", graphics.xauth)] if graphics.xauth else []
@@ -127,11 +127,9 @@ def _vnc_words(graphics: Graphics, log: WriteLog, place: str) -> list[tuple[str,
 
 
 def kind_of(words: Mapping[str, str]) -> str:
-    """Return ``vnc`` or ``sdl`` by what the words of a frame buffer say. Raises Unreadable."""
+    """Return ``vnc`` or ``sdl`` by what the words of a frame buffer say; xend's default is VNC."""
     kind = words.get("type")
     if kind in ("vnc", "sdl"):
         return kind
-    for kind in ("vnc", "sdl"):
-        if words.get(kind) and whole(words[kind]):
-            return kind
-    raise Unreadable("a frame buffer that is neither VNC nor SDL")
+    said = words.get("sdl")
+    return "sdl" if said and whole(said) and not words.get("vnc") else "vnc"

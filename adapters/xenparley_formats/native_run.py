@@ -74,7 +74,7 @@ class ReadLog(_Log):
         """Note what makes the document no configuration."""
         self._add(self.problems, self._place(place), message)
 
-    def warn(self, place: str, message: str) -> None:
+    def doubt(self, place: str, message: str) -> None:
         """Note what was not understood and is carried along."""
         self._add(self.problems if self.strict else self.warnings, self._place(place), message)
 
@@ -134,6 +134,5 @@ def unsaid(log: WriteLog, place: str, thing: Any, said: Container[str], own: str
                     log.lose(
                         f"{place}/{printable(extra.key, limit=80)}", f"kept from {extra.format}"
                     )
-        elif field.name not in said:
-            if value != field.default:
-                log.lose(f"{place}/{field.name}", "there is no word for it")
+        elif field.name not in said and value != field.default:
+            log.lose(f"{place}/{field.name}", "there is no word for it")
