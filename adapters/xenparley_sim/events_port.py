@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable
@@ -11,12 +10,12 @@ from xenparley.domain.errors import ChannelLost, XenparleyError
 from xenparley.domain.events import EventKind, GuestEvent
 from xenparley.domain.identity import GuestRef
 from xenparley.negotiation.capability import Capability
+from xenparley.plugin.log import logger
 from xenparley_sim.calls import Calls
 from xenparley_sim.changes import Change
 
 __all__ = ["SimEvents"]
 
-_log = logging.getLogger("xenparley_sim")
 #: How often the journal is looked at for what time or another process has done, in seconds.
 _POLL_S = 0.05
 #: How long one look may wait for other processes, in seconds.
@@ -99,7 +98,7 @@ class SimSubscription:
             except XenparleyError as exc:
                 if hypervisor.closed:
                     return
-                _log.warning("the simulated host's journal could not be read: %s", exc)
+                logger("sim").warning("the simulated host's journal could not be read: %s", exc)
                 news = []
             for change in news:
                 self._last = change.seq
@@ -140,4 +139,4 @@ class SimSubscription:
             try:
                 self._callback(event)
             except Exception:  # noqa: BLE001 - logged; the next event is told all the same
-                _log.exception("a subscriber of the simulated host failed")
+                logger("sim").exception("a subscriber of the simulated host failed")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from typing import NamedTuple
 
 __all__ = ["HostFacts", "Timing"]
 
 
-@frozen(kw_only=True)
-class HostFacts:
+class HostFacts(NamedTuple):
     """The host. Memory in KiB, clock in kHz. ``version`` is (major, minor, extra).
 
     ``xen_kib`` is what the hypervisor keeps for itself, ``dom0_kib`` what Domain 0 holds.
@@ -40,8 +39,7 @@ class HostFacts:
         return f"{major}.{minor}{extra}"
 
 
-@frozen(kw_only=True)
-class Timing:
+class Timing(NamedTuple):
     """How long things take, in seconds; order and proportion are those of a real host.
 
     ``obey``: from a shutdown request to the guest's end. ``linger``: from there until the

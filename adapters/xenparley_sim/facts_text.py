@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 
-import attrs
-
 from xenparley.domain.errors import Unavailable
 from xenparley_sim.facts import HostFacts
 
@@ -14,14 +12,14 @@ __all__ = ["facts_text", "read_facts"]
 
 def facts_text(facts: HostFacts) -> str:
     """Write the facts."""
-    return json.dumps(attrs.asdict(facts))
+    return json.dumps(facts._asdict())
 
 
 def read_facts(text: str) -> HostFacts:
     """Read them. Unavailable: the file is damaged."""
     try:
         held = json.loads(text)
-        defaults = attrs.asdict(HostFacts())
+        defaults = HostFacts()._asdict()
         major, minor, extra = held.pop("version")
         facts = HostFacts(version=(int(major), int(minor), str(extra)), **held)
         odd = [name for name in held if type(held[name]) is not type(defaults[name])]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-
-from attrs import frozen
+from typing import NamedTuple
 
 from xenparley.domain.errors import InvalidInput
 from xenparley.domain.identity import printable
@@ -33,8 +32,7 @@ _ABSENT = "absent"
 _EVERY = "*"
 
 
-@frozen
-class Fault:
+class Fault(NamedTuple):
     """One fault. ``capability`` None means: whatever is asked. ``times`` None means: always."""
 
     kind: str

@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from xenparley.domain.errors import InvalidInput, NotFound
-from xenparley.domain.identity import DOM0_HANDLE
+from xenparley.domain.errors import InvalidInput
 from xenparley.domain.runstate import RunFlags
-from xenparley_sim import life
-from xenparley_sim.changes import Change
-from xenparley_sim.clock import Clock, SystemClock
-from xenparley_sim.domain import UNLIMITED_KIB, Domain
-from xenparley_sim.facts import HostFacts, Timing
-from xenparley_sim.observers import Observers
-from xenparley_sim.store import Store
+from xenparley_sim.base import HostBase
+from xenparley_sim.domain import Domain
 from xenparley_sim.transaction import Definition, Transaction
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from xenparley.domain.config import GuestConfig
     from xenparley.domain.config.devices import Disk, HostPci, Interface
     from xenparley_sim.hardware import Hardware
 
 __all__ = ["Hypervisor"]
 
-#: How long a call of this class waits for other threads and processes, in seconds.
-PATIENCE_S = 10.0
 
-
-class Hypervisor:
+class Hypervisor(HostBase):
     """One simulated Xen host. Safe for several threads; with ``path`` for several processes.
 
     Domain ids ascend and are not reused before they wrap. Nothing runs by itself: each call first
@@ -44,95 +29,6 @@ class Hypervisor:
     not living. Servers that need several looks at one moment use :meth:`look` and
     :meth:`change`.
     """
-
-    def __init__(
-        self,
-        path: str | None = None,
-        *,
-        clock: Clock | None = None,
-        facts: HostFacts | None = None,
-        timing: Timing | None = None,
-    ) -> None:
-        self.clock: Clock = clock or SystemClock()
-        self.timing = timing or Timing()
-        self._given = facts
-        # A file keeps the facts with which it was made; they are read when they are asked for.
-        self._facts = (facts or HostFacts()) if path is None else None
-        self._store = Store(path, self._create)
-        #: Other simulated hosts that guests can be migrated to, by name.
-        self.peers: dict[str, Hypervisor] = {}
-        #: Whether guests made from now on obey requests to shut down.
-        self.new_guests_obey = True
-        self._observers = Observers(self)
-        self._changed = threading.Condition()
-
-    # Looking and changing
-
-    @contextmanager
-    def look(self, deadline: float | None = None) -> Iterator[Transaction]:
-        """Read at one moment. Nothing may be written in it."""
-        limit = self._limit(deadline)
-        with self._store.transaction(limit, write=False) as sql:
-            now = self.clock.now()
-            tx = Transaction(sql, now, self.timing)
-            if tx.due(now) is None:
-                yield tx
-                return
-        with self.change(limit) as tx:
-            pass
-        with self._store.transaction(limit, write=False) as sql:
-            # The same moment as before: what became due meanwhile is for the next look.
-            yield Transaction(sql, tx.now, self.timing)
-
-    @contextmanager
-    def change(self, deadline: float | None = None) -> Iterator[Transaction]:
-        """Change the host in one transaction: all of it, or nothing when an error leaves."""
-        limit = self._limit(deadline)
-        with self._store.transaction(limit, write=True) as sql:
-            tx = Transaction(sql, self.clock.now(), self.timing)
-            life.advance(tx, tx.now, self.free_kib)
-            yield tx
-        self.notify()
-
-    def settle(self) -> None:
-        """Carry out what has become due; every look does it too."""
-        with self.look():
-            pass
-
-    # Reading
-
-    @property
-    def path(self) -> str | None:
-        """The file the host lives in; None: in memory."""
-        return self._store.path
-
-    @property
-    def facts(self) -> HostFacts:
-        """The host's facts; a file keeps those with which it was made."""
-        if self._facts is None:
-            with self.look() as tx:
-                self._facts = self.facts_in(tx)
-        return self._facts
-
-    def release(self, tx: Transaction) -> str:
-        """Return Xen's release without reading the other facts."""
-        if self._facts is not None:
-            return self._facts.release
-        return str(tx.sql.execute("SELECT release FROM host").fetchone()[0])
-
-    def facts_in(self, tx: Transaction) -> HostFacts:
-        """Return the host's facts inside a transaction."""
-        if self._facts is None:
-            from xenparley_sim.facts_text import read_facts
-
-            (text,) = tx.sql.execute("SELECT facts FROM host").fetchone()
-            self._facts = read_facts(text)
-        return self._facts
-
-    def free_kib(self, tx: Transaction) -> int:
-        """Return the host's free memory in KiB."""
-        facts = self.facts_in(tx)
-        return max(0, facts.memory_kib - facts.xen_kib - tx.held_kib())
 
     def domains(self) -> list[Domain]:
         """Return every living domain by id, Domain 0 included."""
@@ -169,21 +65,29 @@ class Hypervisor:
 
     def pause(self, domid: int) -> None:
         """Pause once more (counted, to 255)."""
+        from xenparley_sim import life
+
         with self._act(domid) as (tx, domain):
             life.pause(tx, domain)
 
     def unpause(self, domid: int) -> None:
         """Take one pause back; InvalidInput when there is none."""
+        from xenparley_sim import life
+
         with self._act(domid) as (tx, domain):
             life.unpause(tx, domain)
 
     def destroy(self, domid: int) -> None:
         """Pull the plug: the domain is dying, then gone."""
+        from xenparley_sim import life
+
         with self._act(domid) as (tx, domain):
             life.begin_dying(tx, domain, "destroyed")
 
     def stop(self, domid: int, reason: int) -> None:
         """Have the guest end by itself with a shutdown reason (SCHEDOP_shutdown)."""
+        from xenparley_sim import life
+
         with self._act(domid) as (tx, domain):
             life.end(tx, domain, reason)
 
@@ -193,11 +97,15 @@ class Hypervisor:
 
     def request(self, domid: int, what: str | None) -> None:
         """Write ``poweroff``, ``reboot``, ... into control/shutdown, or withdraw it (None)."""
+        from xenparley_sim import life
+
         with self._act(domid) as (tx, domain):
             life.request(tx, domain, what)
 
     def set_obedient(self, domid: int, obedient: bool) -> None:
         """Have the guest obey requests to shut down, or ignore them."""
+        from xenparley_sim import life
+
         with self._act(domid) as (tx, domain):
             domain.obedient = int(obedient)
             life.retime(tx, domain)
@@ -303,105 +211,3 @@ class Hypervisor:
 
         with self._act(domid) as (tx, domain):
             plugging.detach(tx, domain, device)
-
-    # Being told
-
-    def observe(self, callback: Callable[[Change], None]) -> Callable[[], None]:
-        """Call back for every change from now on, in order; returns what ends that.
-
-        It is called in the thread that changed or looked, after the transaction and outside all
-        locks, one call at a time. Changes of other processes are told at this one's next look
-        (``settle``).
-        """
-        return self._observers.add(callback)
-
-    def notify(self) -> None:
-        """Tell observers and waiting subscriptions what is new."""
-        self.wake()
-        self._observers.deliver()
-
-    def wake(self) -> None:
-        """End every wait_changed()."""
-        with self._changed:
-            self._changed.notify_all()
-
-    def wait_changed(self, seconds: float) -> None:
-        """Wait until this process changes something, for so many seconds at most."""
-        with self._changed:
-            self._changed.wait(seconds)
-
-    # The store
-
-    def close(self) -> None:
-        """Let go of the file (the host in it lives on) or of the memory. Idempotent."""
-        self._store.close()
-        self.wake()
-
-    @property
-    def closed(self) -> bool:
-        """Whether close() was called."""
-        return self._store.closed
-
-    def exists(self) -> bool:
-        """Whether the host is there already; false for a file that the first use will make."""
-        return self._store.exists()
-
-    def open(self, deadline: float) -> None:
-        """Open and check the store; make it when there is none."""
-        self._store.open(deadline)
-
-    @staticmethod
-    def _limit(deadline: float | None) -> float:
-        return time.monotonic() + PATIENCE_S if deadline is None else deadline
-
-    @contextmanager
-    def _act(self, domid: int) -> Iterator[tuple[Transaction, Domain]]:
-        with self.change() as tx:
-            yield tx, self._living(tx, domid)
-
-    @staticmethod
-    def _living(tx: Transaction, domid: int) -> Domain:
-        domain = tx.domain(domid)
-        if domain is None:
-            raise NotFound(f"no domain {domid}", guest=f"domain id {domid}")
-        return domain
-
-    def _create(self, sql: sqlite3.Connection) -> None:
-        from xenparley_sim.facts_text import facts_text
-
-        facts = self._given or HostFacts()
-        now = self.clock.now()
-        sql.execute(
-            "INSERT INTO host (one, next_domid, held_kib, release, facts) VALUES (0, 1, 0, ?, ?)",
-            (facts.release, facts_text(facts)),
-        )
-        Transaction(sql, now, self.timing).insert(
-            Domain(
-                domid=0,
-                handle=DOM0_HANDLE,
-                name="Domain-0",
-                virt="pv",
-                pauses=0,
-                reason=None,
-                dying=0,
-                activity=int(RunFlags.RUNNING),
-                started=now,
-                since=now,
-                cpu_ns=0,
-                memory_kib=facts.dom0_kib,
-                target_kib=facts.dom0_kib,
-                max_kib=UNLIMITED_KIB,
-                held_kib=0,
-                boot_kib=facts.dom0_kib,
-                vcpus=facts.dom0_vcpus,
-                max_vcpus=facts.dom0_vcpus,
-                boot_vcpus=facts.dom0_vcpus,
-                weight=256,
-                cap=0,
-                request=None,
-                obedient=0,
-                actions="destroy,restart,destroy,destroy,soft-reset",
-                after=None,
-                cause=None,
-            )
-        )

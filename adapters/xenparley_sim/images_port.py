@@ -11,6 +11,7 @@ from xenparley.domain.lifecycle import Command
 from xenparley.negotiation.capability import Capability
 from xenparley.ports.lifecycle import Receipt
 from xenparley_sim import images, life
+from xenparley_sim.base import HostBase
 from xenparley_sim.calls import Calls, living
 from xenparley_sim.hypervisor import Hypervisor
 from xenparley_sim.lifecycle_port import check_command
@@ -86,7 +87,7 @@ class SimMigration:
                     target.close()
             return Receipt(how="live" if live else "paused meanwhile")
 
-    def _move(self, guest: GuestRef, target: Hypervisor, deadline: float) -> None:
+    def _move(self, guest: GuestRef, target: HostBase, deadline: float) -> None:
         source = self._calls.hypervisor
         with source.look(deadline) as tx:
             domain = living(tx, guest)
@@ -108,14 +109,14 @@ class SimMigration:
             self._let_run(target, arrived.domid, arrived.handle)
 
     @staticmethod
-    def _drop_copy(target: Hypervisor, domid: int, handle: str) -> None:
+    def _drop_copy(target: HostBase, domid: int, handle: str) -> None:
         with target.change(time.monotonic() + 1.0) as far:
             copy = far.domain(domid)
             if copy is not None and copy.handle == handle:
                 life.begin_dying(far, copy, "destroyed")
 
     @staticmethod
-    def _let_run(target: Hypervisor, domid: int, handle: str) -> None:
+    def _let_run(target: HostBase, domid: int, handle: str) -> None:
         try:
             with target.change(time.monotonic() + 5.0) as far:
                 copy = far.domain(domid)
@@ -126,7 +127,7 @@ class SimMigration:
                 f"the guest left, but is still paused at its destination: {exc}"
             ) from exc
 
-    def _target(self, destination: str) -> tuple[Hypervisor, bool]:
+    def _target(self, destination: str) -> tuple[HostBase, bool]:
         """Return the hypervisor that is meant, and whether it is ours to close."""
         source = self._calls.hypervisor
         peer = source.peers.get(destination)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from xenparley_sim.changes import Change
 
 if TYPE_CHECKING:
-    from xenparley_sim.hypervisor import Hypervisor
+    from xenparley_sim.base import HostBase
 
 __all__ = ["Observers"]
 
@@ -20,7 +20,7 @@ _log = logging.getLogger("xenparley_sim")
 class Observers:
     """Reads the journal from where it stopped and tells everybody. One thread at a time tells."""
 
-    def __init__(self, hypervisor: Hypervisor) -> None:
+    def __init__(self, hypervisor: HostBase) -> None:
         self._hypervisor = hypervisor
         self._callbacks: list[Callable[[Change], None]] = []
         self._guard = threading.Lock()

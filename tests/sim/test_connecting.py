@@ -167,6 +167,7 @@ def test_a_subscriber_may_close_from_within_and_fail(host, caplog):
     held.append(channel.port(Role.EVENTS).subscribe(once, deadline=soon()))
     host.create(config())
     assert done.wait(20)
+    held[0].close()  # waits for the thread
     channel.close()
     assert "subscriber of the simulated host failed" in caplog.text
 
