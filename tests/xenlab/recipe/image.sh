@@ -13,7 +13,7 @@ step "root folder"
 cp -a --reflink=auto "$BASE/root" "$ROOT"
 ln -f "$BASE/boot/xen" "$BASE/boot/vmlinux" "$OUT/"
 mkdir -p "$ROOT"/lab/guest "$ROOT"/mnt/share "$ROOT"/var/lib/xenstored "$ROOT"/var/log/xen
-install -m755 "$SRC/init" "$SRC/agent.py" "$ROOT/lab/"
+install -m755 "$SRC/init" "$SRC/agent.py" "$SRC/populate" "$SRC/libvirt-up" "$ROOT/lab/"
 echo xenlab > "$ROOT/etc/hostname"
 echo "127.0.0.1 localhost xenlab" > "$ROOT/etc/hosts"
 
