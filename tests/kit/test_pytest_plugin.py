@@ -1,6 +1,7 @@
 """The fixtures for embedders, and what a third party's test file looks like."""
 
 import pytest
+
 from xenparley_testing import all_checks
 
 pytest_plugins = ["pytester"]

@@ -189,6 +189,21 @@ CHANNEL = (
             )
         },
     ),
+    Mutant(
+        "a listing without the key",
+        "probe",
+        channel={
+            "probe": offers(
+                lambda f: evolve(
+                    f,
+                    offers=(
+                        evolve(f.offers[0], field_costs_us={Field.NAME: 1.0}),
+                        *f.offers[1:],
+                    ),
+                )
+            )
+        },
+    ),
     Mutant("a second probe says something else", "probe_again", channel={"probe": changing_probe}),
     Mutant("the probe changes the host", "probe_again", channel={"probe": meddling_probe}),
     Mutant("the probe raises", "probe_faults", channel={"probe": raising_probe}),

@@ -27,7 +27,9 @@ from xenparley.ports.memory import MemoryInfo
 from xenparley_testing import Faults, Limits, Subject
 
 F, C = Field, Capability
-ROW = dict.fromkeys((F.UUID, F.NAME, F.STATE, F.MEMORY, F.MAX_MEMORY, F.VCPUS, F.VIRT), 1.0)
+ROW = dict.fromkeys(
+    (F.DOMID, F.UUID, F.NAME, F.STATE, F.MEMORY, F.MAX_MEMORY, F.VCPUS, F.VIRT), 1.0
+)
 ROLES = (Role.INVENTORY, Role.LIFECYCLE, Role.DEFINITIONS, Role.MEMORY)
 LEFT_OUT = (C.TRIGGER, C.REBOOT, C.RENAME)
 OFFERS = tuple(
@@ -151,6 +153,7 @@ class Reference:
 
     def row(self, fields, domid, config, flags, guest=None):
         values = {
+            F.DOMID: domid,
             F.UUID: config.uuid,
             F.NAME: config.name,
             F.STATE: flags,

@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 from xenparley.domain.errors import XenparleyError
+from xenparley.domain.guest import Field
 from xenparley.negotiation.capability import SPECS, Capability
 from xenparley.negotiation.offer import Available, Offer, Refused, Unavailable
 from xenparley.plugin.spi import Channel
@@ -56,6 +57,8 @@ def check_offers(offers: tuple[Offer, ...], word: str) -> None:
             raise broken(f"{name}: a negative cost")
         if bool(offer.field_costs_us) != (offer.capability in ROW_CAPABILITIES):
             raise broken(f"{name}: listings and look-ups have fields, others have none")
+        if offer.capability is C.LIST_LIVE and Field.DOMID not in offer.fields:
+            raise broken("list-live: rows are joined by DOMID; without that offer nobody asks it")
 
 
 def check_factory(subject: Subject) -> None:
