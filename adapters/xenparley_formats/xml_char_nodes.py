@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from attrs import fields_dict
-
 from xenparley.domain.config import CharDevice, CharEndpoint, CharSource
-from xenparley_formats.xml_node import MANY, Node, Values
+from xenparley_formats.xml_node import MANY, Node, Values, values_of
 from xenparley_formats.xml_run import ReadRun
 from xenparley_formats.xml_words import INT, ONOFF
 
@@ -31,7 +29,7 @@ def _fold(element: Any, values: Values, run: ReadRun) -> None:
 
 
 def _unfold(device: CharDevice) -> Values:
-    values: Values = {name: getattr(device, name) for name in fields_dict(CharDevice)}
+    values: Values = values_of(device)
     for raw, name in _SOURCE.items():
         values[raw] = getattr(device.source, name)
     values["_endpoints"] = device.source.endpoints

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from attrs import fields_dict
-
 from xenparley.domain.config import (
     Controller,
     Disk,
@@ -21,7 +19,7 @@ from xenparley.domain.config import (
 )
 from xenparley_formats.xml_char_nodes import char_node
 from xenparley_formats.xml_host_nodes import HOSTDEV
-from xenparley_formats.xml_node import FLAG, MANY, ONE, SCALARS, Node, Values, own
+from xenparley_formats.xml_node import FLAG, MANY, ONE, SCALARS, Node, Values, own, values_of
 from xenparley_formats.xml_run import ReadRun
 from xenparley_formats.xml_words import INT, SECRET, YESNO
 
@@ -48,7 +46,7 @@ def _fold_disk(element: Any, values: Values, run: ReadRun) -> None:
 
 
 def _unfold_disk(disk: Disk) -> Values:
-    values: Values = {name: getattr(disk, name) for name in fields_dict(Disk)}
+    values: Values = values_of(disk)
     for raw, name in _SOURCE.items():
         values[raw] = getattr(disk.source, name)
     values["_hosts"] = disk.source.hosts

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from attrs import fields_dict
-
 from xenparley.domain.config import (
     Boot,
     Clock,
@@ -18,7 +16,7 @@ from xenparley.domain.config import (
 )
 from xenparley.domain.identity import printable
 from xenparley_formats.xml_device_nodes import DEVICES
-from xenparley_formats.xml_node import MANY, NAMED, ONE, SCALARS, SETTINGS, Node, Values
+from xenparley_formats.xml_node import MANY, NAMED, ONE, SCALARS, SETTINGS, Node, Values, values_of
 from xenparley_formats.xml_run import ReadRun
 from xenparley_formats.xml_words import INT, SPACES, UUID, YESNO, to_kib
 
@@ -103,7 +101,7 @@ def _type_hook(element: Any, values: Values, run: ReadRun) -> None:
 
 
 def _unfold_boot(boot: Boot) -> Values:
-    values: Values = {name: getattr(boot, name) for name in fields_dict(Boot)}
+    values: Values = values_of(boot)
     values["_os_type"] = boot.type_name or _SPELLING.get(boot.virt, boot.virt)
     return values
 
@@ -129,18 +127,17 @@ def _domain_hook(element: Any, values: Values, run: ReadRun) -> None:
     found = {name: values.pop(raw) for raw, name in _VCPUS.items() if raw in values}
     if found:
         values["vcpus"] = Vcpus(**found)
-    boot = {
-        name: values.pop(f"_{name}")
-        for name in ("bootloader", "bootloader_args")
-        if f"_{name}" in values
-    }
-    if boot:
+    if "_bootloader" in values or "_bootloader_args" in values:
+        boot = {
+            "bootloader": values.pop("_bootloader", None),
+            "bootloader_args": values.pop("_bootloader_args", None),
+        }
         held = values.get("boot", Boot())
-        values["boot"] = Boot(**{name: getattr(held, name) for name in fields_dict(Boot)} | boot)
+        values["boot"] = Boot(**values_of(held) | boot)
 
 
 def _unfold_domain(config: GuestConfig) -> Values:
-    values: Values = {name: getattr(config, name) for name in fields_dict(GuestConfig)}
+    values: Values = values_of(config)
     values["_domain_type"] = "xen"
     values["_maximum"] = config.maximum_kib
     values["_maximum_unit"] = "KiB"

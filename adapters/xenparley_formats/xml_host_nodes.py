@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from attrs import fields_dict
-
 from xenparley.domain.config import HostPci, HostUsb, PciAddress
-from xenparley_formats.xml_node import MANY, Entry, Node, Values
+from xenparley_formats.xml_node import MANY, Entry, Node, Values, values_of
 from xenparley_formats.xml_run import ReadRun
 from xenparley_formats.xml_words import HEX2, HEX4, HEXDIGIT, INT, NOT_YESNO, YESNO
 
@@ -38,7 +36,7 @@ def _fold_pci(element: Any, values: Values, run: ReadRun) -> None:
 
 
 def _unfold_pci(device: HostPci) -> Values:
-    values: Values = {name: getattr(device, name) for name in fields_dict(HostPci)}
+    values: Values = values_of(device)
     values["_type"] = "pci"
     for part in _PARTS:
         values["_host_" + part] = getattr(device.address, part)
@@ -55,7 +53,7 @@ def _fold_usb(element: Any, values: Values, run: ReadRun) -> None:
 
 
 def _unfold_usb(device: HostUsb) -> Values:
-    values: Values = {name: getattr(device, name) for name in fields_dict(HostUsb)}
+    values: Values = values_of(device)
     values["_type"] = "usb"
     if device.guest_bus is not None or device.guest_port is not None:
         values["_guest_type"] = "usb"

@@ -7,6 +7,7 @@ order of the children is the order in which they are written, libvirt's own.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from attrs import fields_dict
@@ -29,6 +30,7 @@ __all__ = [
     "Entry",
     "Node",
     "own",
+    "values_of",
 ]
 
 #: Namespace of what xenparley says in XML and libvirt has no word for. libvirt skips it.
@@ -61,6 +63,17 @@ SETTINGS = own("settings")
 EXTRA = own("extra")
 
 
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    return tuple(fields_dict(kind))
+
+
+def values_of(thing: Any) -> Values:
+    """Return the object's fields by their names."""
+    kind: type = type(thing)
+    return {name: getattr(thing, name) for name in _names(kind)}
+
+
 def _entries(table: Mapping[str, str | Entry]) -> dict[str, Entry]:
     return {name: (e, TEXT) if isinstance(e, str) else e for name, e in table.items()}
 
@@ -88,6 +101,7 @@ class Node:
         "field",
         "hook",
         "kind",
+        "leaf",
         "lists",
         "only",
         "opaque",
@@ -146,6 +160,8 @@ class Node:
         )
 
         self.prefix = ""
+        # a flat element without children and hook: the reader takes a short way
+        self.leaf = kind == FLAT and not (children or hook or switch or only or always)
 
     def place(self, prefix: str = "") -> None:
         """Tell the node, and those below, its path below the element that owns the extras."""
@@ -187,4 +203,4 @@ class Node:
         """Return the fields of an object as the writer needs them."""
         if self.dump is not None:
             return self.dump(thing)
-        return {name: getattr(thing, name) for name in fields_dict(type(thing))}
+        return values_of(thing)

@@ -68,6 +68,9 @@ def _refuse_doctype(data: bytes, source: str) -> None:
 
 def _as_plain(data: bytes, source: str) -> bytes:
     """Return the document in an encoding that extends ASCII."""
+    if data.startswith((b"<domain ", b"<domain>")):
+        # no declaration, no document type: the usual
+        return data
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         try:
             text = data.decode("utf-16")
@@ -78,6 +81,9 @@ def _as_plain(data: bytes, source: str) -> bytes:
     if named is not None and _PLAIN.fullmatch(named[1]) is None:
         name = printable(named[1].decode("ascii", "replace"), limit=40)
         raise ParseError(f"encoding {name!r} is not supported", place=f"{source}:1", line=1)
+    if data[:1] != b"<" and not data.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<"):
+        # libxml2 would go on to guess at EBCDIC, where '<' is another byte
+        raise ParseError("does not begin with '<'", place=f"{source}:1", line=1)
     if b"\0" in data[:4]:
         raise ParseError("NUL bytes, and no mark of an encoding", place=f"{source}:1", line=1)
     return data
@@ -101,8 +107,6 @@ def parse_xml(data: bytes, source: str) -> Any:
         raise ParseError(message, place=f"{source}:{line}", line=line) from exc
     except (ValueError, LookupError) as exc:
         raise ParseError(f"not XML: {printable(str(exc), limit=200)}", place=source) from exc
-    if root.getroottree().docinfo.internalDTD is not None:
-        raise ParseError("a document type (DTD, entities) is refused", place=source)
     return root
 
 

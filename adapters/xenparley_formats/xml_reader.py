@@ -139,6 +139,9 @@ def _children(
         if known is None:
             add_child(node, child, found, prefix, run)
             continue
+        if known.leaf and tag not in seen and _leaf(known, child, values):
+            seen.add(tag)
+            continue
         kind = known.kind
         if kind == MANY:
             thing = _object(known, child, run, [])
@@ -170,6 +173,39 @@ def _children(
             _fill(known, child, {}, found, known.prefix, run)
         else:
             values[known.field] = _named(known, child, found, known.prefix, run)
+
+
+def _leaf(node: Node, element: Any, values: Values) -> bool:
+    """Take the usual: attributes that are known or text, and nothing else. False: not usual."""
+    items = element.items()
+    text = element.text
+    if len(element):
+        return False
+    if node.text is not None:
+        if not text:
+            return False
+        name, word = node.text
+        try:
+            values[name] = text if word.parse is None else word.parse(text)
+        except ValueError:
+            return False
+    elif text is not None or not items:
+        return False
+    parsers = node.parsers
+    for name, value in items:
+        entry = parsers.get(name)
+        if entry is None:
+            return False
+        field, parse = entry
+        if parse is None:
+            values[field] = value
+            continue
+        try:
+            values[field] = parse(value)
+        except ValueError:
+            # the long way reports it
+            return False
+    return True
 
 
 def _presence(node: Node, found: Found, run: ReadRun) -> None:
