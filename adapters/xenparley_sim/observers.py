@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -12,9 +11,9 @@ from xenparley_sim.changes import Change
 if TYPE_CHECKING:
     from xenparley_sim.base import HostBase
 
-__all__ = ["Observers"]
+from xenparley.plugin.log import logger
 
-_log = logging.getLogger("xenparley_sim")
+__all__ = ["Observers"]
 
 
 class Observers:
@@ -79,7 +78,7 @@ class Observers:
                 try:
                     callback(change)
                 except Exception:  # noqa: BLE001 - logged: one must not silence the others
-                    _log.exception("an observer of the simulated host failed")
+                    logger("sim").exception("an observer of the simulated host failed")
         if news:
             with self._guard:
                 self._again = True

@@ -9,7 +9,6 @@ Everything public is imported when it is first used, so that a small program sta
 
 from __future__ import annotations
 
-import logging
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -123,9 +122,6 @@ _HOMES = {
     "plugin.registry": ("Plugins",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-
-# The application decides what becomes of log records, not a library.
-logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 if not TYPE_CHECKING:
 

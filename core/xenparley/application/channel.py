@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
-from collections.abc import Callable
-from typing import Any, TypeVar
-
-from attrs import field, frozen
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeVar
 
 from xenparley.application.calls import Caller, Overdue
 from xenparley.domain.errors import (
@@ -23,16 +21,15 @@ from xenparley.negotiation.health import Health
 from xenparley.negotiation.offer import Available, Offer, ProbeResult, Refused, Withheld
 from xenparley.negotiation.offer import Unavailable as NotThere
 from xenparley.negotiation.plan import ChannelView
+from xenparley.plugin.log import logger
 from xenparley.plugin.spi import AdapterSpec, Channel
 
 __all__ = ["ChannelHandle", "ChannelStatus"]
 
-log = logging.getLogger("xenparley.channels")
 T = TypeVar("T")
 
 
-@frozen(kw_only=True)
-class ChannelStatus:
+class ChannelStatus(NamedTuple):
     """A channel as told to people.
 
     ``state``: available, unavailable, refused, lost, quarantined.
@@ -45,7 +42,7 @@ class ChannelStatus:
     reason: str | None = None
     offers: tuple[Offer, ...] = ()
     withheld: tuple[Withheld, ...] = ()
-    facts: dict[str, str] = field(factory=dict)
+    facts: Mapping[str, str] = MappingProxyType({})
     #: Seconds until it is probed again, when it isn't available.
     retry_in_s: float | None = None
 
@@ -148,8 +145,8 @@ class ChannelHandle:
             return NotThere(reason)
         except XenparleyError as exc:
             return NotThere(str(exc))
-        except Exception as exc:
-            log.warning("probe of %s raised", self.name, exc_info=exc)
+        except Exception as exc:  # noqa: BLE001 - an adapter's own failure
+            logger("channels").warning("probe of %s raised", self.name, exc_info=exc)
             return NotThere(f"its probe raised {type(exc).__name__}: {exc}")
 
     def _made(self) -> Channel:
@@ -172,7 +169,7 @@ class ChannelHandle:
                 result = NotThere(f"its probe returned {type(result).__name__}")
             if isinstance(result, Available):
                 if self._lost:
-                    log.info("channel %s is back", self.name)
+                    logger("channels").info("channel %s is back", self.name)
                 self._lost = False
                 self._health.recovered()
             else:
@@ -221,7 +218,7 @@ class ChannelHandle:
                 self._note_loss(str(exc))
             raise
         except Exception as exc:
-            log.warning("%s of %s raised", operation, self.name, exc_info=exc)
+            logger("channels").warning("%s of %s raised", operation, self.name, exc_info=exc)
             text = f"{self.name}: the adapter raised {type(exc).__name__}: {exc}"
             failure = OutcomeUnknown if spec.command else PluginError
             raise failure(text, guest=guest, operation=operation, channel=self.name) from exc
@@ -230,13 +227,13 @@ class ChannelHandle:
     def _note_loss(self, reason: str) -> None:
         with self._lock:
             if isinstance(self._result, Available):
-                log.warning("channel %s is lost: %s", self.name, reason)
+                logger("channels").warning("channel %s is lost: %s", self.name, reason)
                 self._lost = True
                 self._health.failed(time.monotonic())
                 self._result = NotThere(f"lost: {reason}")
 
     def _quarantine(self, reason: str) -> None:
-        log.error("channel %s is quarantined: %s", self.name, reason)
+        logger("channels").error("channel %s is quarantined: %s", self.name, reason)
         with self._lock:
             self._quarantined = reason
             self._result = NotThere(reason)
@@ -254,8 +251,8 @@ class ChannelHandle:
             try:
                 closer.call(channel.close, deadline)
             except Overdue:
-                log.warning("closing %s did not end in time", self.name)
-            except Exception as exc:
-                log.warning("closing %s raised", self.name, exc_info=exc)
+                logger("channels").warning("closing %s did not end in time", self.name)
+            except Exception as exc:  # noqa: BLE001 - nobody could do more
+                logger("channels").warning("closing %s raised", self.name, exc_info=exc)
             closer.close()
         self._caller.close()

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from xenparley.application.finding import Guest
 from xenparley.application.outcome import Outcome
-from xenparley.application.waiting import Waiting, has_ended, is_gone, is_living
+from xenparley.application.waiting import Ended, Waiting, is_gone, is_living
 from xenparley.domain import lifecycle
 from xenparley.domain.errors import AlreadyExists, InvalidInput, NotFound, Unsupported
 from xenparley.domain.guest import Field, GuestInfo
 from xenparley.domain.identity import GuestRef, check_name, printable
 from xenparley.domain.lifecycle import Command, Phase
 from xenparley.negotiation.capability import Capability
-from xenparley.ports.lifecycle import Receipt
 
 if TYPE_CHECKING:
     from xenparley.domain.config import GuestConfig
+    from xenparley.ports.lifecycle import Receipt
 
 __all__ = ["Commands"]
 
@@ -197,7 +197,7 @@ class Commands(Waiting):
             timeout,
             already={Phase.SHUT_OFF, Phase.SHUTDOWN},
             goal="shut off",
-            reached=has_ended,
+            reached=Ended,
         )
 
     def reboot(self, guest: Guest, *, wait: bool = True, timeout: float | None = None) -> Outcome:
@@ -210,7 +210,7 @@ class Commands(Waiting):
             wait,
             timeout,
             goal="running again",
-            reached=lambda ref, seen: is_gone(ref, seen) and is_living(seen),
+            reached=lambda ref, _: lambda seen: is_gone(ref, seen) and is_living(seen),
         )
 
     def destroy(
@@ -231,7 +231,7 @@ class Commands(Waiting):
             timeout,
             already={Phase.SHUT_OFF},
             goal="gone",
-            reached=is_gone,
+            reached=_gone,
             force=force,
         )
 
@@ -248,7 +248,7 @@ class Commands(Waiting):
             wait,
             timeout,
             goal="saved",
-            reached=is_gone,
+            reached=_gone,
         )
 
     def dump(
@@ -291,7 +291,7 @@ class Commands(Waiting):
             wait,
             timeout,
             goal="moved",
-            reached=is_gone,
+            reached=_gone,
         )
 
     def rename(self, guest: Guest, name: str, *, timeout: float | None = None) -> Outcome:
@@ -330,7 +330,7 @@ class Commands(Waiting):
         *,
         already: set[Phase] | frozenset[Phase] = frozenset(),
         goal: str = "",
-        reached: Callable[[GuestRef, GuestInfo], bool] | None = None,
+        reached: Callable[[GuestRef, float], Reached] | None = None,
         force: bool = False,
     ) -> Outcome:
         deadline = self._deadline(timeout)
@@ -345,11 +345,7 @@ class Commands(Waiting):
         )
         if not wait or not goal:
             return _accepted(ref, receipt, channel)
-        if reached is None:
-            done: Reached = lambda seen: seen.phase in already  # noqa: E731
-        else:
-            ended = reached
-            done = lambda seen: ended(ref, seen)  # noqa: E731
+        done = reached(ref, deadline) if reached else lambda seen: seen.phase in already
         seen = self._wait(ref, done, deadline, capability.value, goal, accepted=True)
         return _reached(seen, receipt, channel)
 
@@ -364,6 +360,10 @@ class Commands(Waiting):
             return  # nobody could tell: the host decides
         unsure = info.defined is None
         lifecycle.check(phase, command, defined=unsure or bool(info.defined), guest=str(info.ref))
+
+
+def _gone(ref: GuestRef, _: float) -> Reached:
+    return lambda seen: is_gone(ref, seen)
 
 
 def _check_path(path: str) -> None:

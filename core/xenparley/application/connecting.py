@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Mapping, Sequence
 
-from attrs import evolve
-
 from xenparley.application.channel import ChannelHandle
 from xenparley.application.channels import ChannelSet
 from xenparley.application.host import Host
@@ -47,7 +45,7 @@ def connect(
     text = uri if uri is not None else os.environ.get("XENPARLEY_URI") or DEFAULT_URI
     parsed = parse_uri(text)
     if insecure:
-        parsed = evolve(parsed, query={**parsed.query, "insecure": "1"})
+        parsed = parsed._replace(query={**parsed.query, "insecure": "1"})
     plugins = Plugins(strict=strict) if plugins is None else plugins
     connection = _connection(parsed, plugins)
     wanted = _narrowed(channels, parsed.query.get("channels"), "XENPARLEY_CHANNELS")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections import deque
@@ -15,11 +14,11 @@ from xenparley.domain.errors import InvalidInput, NoChannel, Unsupported, Xenpar
 from xenparley.domain.events import EventKind, GuestEvent
 from xenparley.domain.guest import Field, Listing
 from xenparley.negotiation.capability import Capability
+from xenparley.plugin.log import logger
 from xenparley.ports.events import Subscription
 
-__all__ = ["EventStream", "Eventful"]
+__all__ = ["EventStream", "open_stream"]
 
-log = logging.getLogger("xenparley.events")
 
 #: Events that wait for the consumer; more are dropped, and told as RESYNC.
 QUEUE_SIZE = 10_000
@@ -96,102 +95,93 @@ class EventStream:
         self.close()
 
 
-class Eventful(HostBase):
-    """Subscribes."""
+def open_stream(host: HostBase, poll: float | None, deadline: float) -> EventStream:
+    """Open a stream: the best channel that can tell, else polling (always, with ``poll``)."""
+    if poll is not None and not 0.01 <= poll <= 3600:
+        raise InvalidInput(f"not a polling interval in seconds (0.01 to 3600): {poll!r}")
+    stream = _subscribed(host, deadline) if poll is None else None
+    if stream is None:
+        stream = _polled(host, 1.0 if poll is None else poll, deadline)
+    host._streams.append(stream)
+    stream._ends.append(lambda: _forget(host, stream))
+    return stream
 
-    def events(self, *, poll: float | None = None, timeout: float | None = None) -> EventStream:
-        """Return a stream of what happens to guests.
 
-        The best channel that can tell is used; where there is none, or with ``poll`` seconds
-        given, the guests are listed every so often (1 s unless told) and the differences are
-        the events. Polling sees pause and unpause on every host; it may miss what comes and goes
-        between two looks.
-        """
-        deadline = self._deadline(timeout)
-        if poll is not None and not 0.01 <= poll <= 3600:
-            raise InvalidInput(f"not a polling interval in seconds (0.01 to 3600): {poll!r}")
-        if poll is None:
-            stream = self._subscribed(deadline)
-            if stream is not None:
-                return self._watch_over(stream)
-        return self._watch_over(self._polled(1.0 if poll is None else poll, deadline))
+def _forget(host: HostBase, stream: EventStream) -> None:
+    if stream in host._streams:
+        host._streams.remove(stream)
 
-    def _subscribed(self, deadline: float) -> EventStream | None:
-        stream = EventStream("")
+
+def _subscribed(host: HostBase, deadline: float) -> EventStream | None:
+    stream = EventStream("")
+    try:
+        subscription, channel = host._dispatcher.ask(
+            Capability.EVENTS,
+            None,
+            lambda port, until: port.subscribe(stream.put, deadline=until),
+            deadline,
+        )
+    except (Unsupported, NoChannel):
+        return None
+    stream.source = channel
+    stream._ends.append(_closer(subscription))
+    return stream
+
+
+def _polled(host: HostBase, interval: float, deadline: float) -> EventStream:
+    stream = EventStream("polling")
+    before = seen(_everything(host, deadline))
+    stop = threading.Event()
+    stream._ends.append(stop.set)
+    threading.Thread(
+        target=_poll,
+        args=(host, stream, before, interval, stop),
+        name="xenparley-poll",
+        daemon=True,
+    ).start()
+    return stream
+
+
+def _poll(
+    host: HostBase, stream: EventStream, before: Seen, interval: float, stop: threading.Event
+) -> None:
+    gap = False
+    while not stop.wait(interval):
+        if host._closed:
+            stream.close()
+            return
         try:
-            subscription, channel = self._dispatcher.ask(
-                Capability.EVENTS,
-                None,
-                lambda port, until: port.subscribe(stream.put, deadline=until),
-                deadline,
-            )
-        except (Unsupported, NoChannel):
-            return None
-        stream.source = channel
-        stream._ends.append(_closer(subscription))
-        return stream
-
-    def _polled(self, interval: float, deadline: float) -> EventStream:
-        stream = EventStream("polling")
-        before = seen(self._everything(deadline))
-        stop = threading.Event()
-        stream._ends.append(stop.set)
-        threading.Thread(
-            target=self._poll,
-            args=(stream, before, interval, stop),
-            name="xenparley-poll",
-            daemon=True,
-        ).start()
-        return stream
-
-    def _poll(
-        self, stream: EventStream, before: Seen, interval: float, stop: threading.Event
-    ) -> None:
-        gap = False
-        while not stop.wait(interval):
-            if self._closed:
-                stream.close()
-                return
-            try:
-                after = seen(self._everything(time.monotonic() + self._timeout))
-            except XenparleyError as exc:
-                log.warning("could not look for events: %s", exc)
-                gap = True
-                continue
-            now = time.time()
-            if gap:
-                gap = False
-                stream.put(
-                    GuestEvent(
-                        kind=EventKind.RESYNC,
-                        guest=None,
-                        source=stream.source,
-                        at=now,
-                        detail="the host could not be looked at for a while",
-                    )
+            after = seen(_everything(host, time.monotonic() + host._timeout))
+        except XenparleyError as exc:
+            logger("events").warning("could not look for events: %s", exc)
+            gap = True
+            continue
+        now = time.time()
+        if gap:
+            gap = False
+            stream.put(
+                GuestEvent(
+                    kind=EventKind.RESYNC,
+                    guest=None,
+                    source=stream.source,
+                    at=now,
+                    detail="the host could not be looked at for a while",
                 )
-            for event in differences(before, after, stream.source, now):
-                stream.put(event)
-            before = after
+            )
+        for event in differences(before, after, stream.source, now):
+            stream.put(event)
+        before = after
 
-    def _everything(self, deadline: float) -> Listing:
-        return self._reader.everything(_FIELDS, deadline, all_=True)
 
-    def _watch_over(self, stream: EventStream) -> EventStream:
-        self._streams.append(stream)
-        stream._ends.append(lambda: self._forget(stream))
-        return stream
-
-    def _forget(self, stream: EventStream) -> None:
-        if stream in self._streams:
-            self._streams.remove(stream)
+def _everything(host: HostBase, deadline: float) -> Listing:
+    return host._reader.everything(_FIELDS, deadline, all_=True)
 
 
 def _closer(subscription: Subscription) -> Callable[[], None]:
     def close() -> None:
         try:
             subscription.close()
-        except Exception as exc:
-            log.warning("closing a subscription raised", exc_info=exc)
+        except Exception as exc:  # noqa: BLE001 - nobody could do more
+            logger("events").warning("closing a subscription raised", exc_info=exc)
 
     return close

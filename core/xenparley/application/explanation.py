@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-
-from attrs import field, frozen
+from types import MappingProxyType
+from typing import NamedTuple
 
 from xenparley.application.reading import ALL_FIELDS
 from xenparley.domain.guest import Field
@@ -14,14 +14,13 @@ from xenparley.negotiation.plan import ChannelView, Verdict, plan_command, plan_
 __all__ = ["Explanation", "explain"]
 
 
-@frozen(kw_only=True)
-class Explanation:
+class Explanation(NamedTuple):
     """A plan as data. ``chosen`` lists channels in order, each with the fields it is to tell."""
 
     capability: Capability
     chosen: tuple[tuple[str, tuple[Field, ...]], ...]
     verdicts: tuple[Verdict, ...]
-    missing: Mapping[Field, str] = field(factory=dict)
+    missing: Mapping[Field, str] = MappingProxyType({})
 
 
 def explain(

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from xenparley.application.channel import ChannelStatus
 from xenparley.application.desired import Desired
-from xenparley.application.events import Eventful
-from xenparley.application.explanation import Explanation, explain
 from xenparley.domain.guest import Field
 from xenparley.negotiation.capability import Capability
+
+if TYPE_CHECKING:
+    from xenparley.application.events import EventStream
+    from xenparley.application.explanation import Explanation
 
 __all__ = ["Host"]
 
@@ -18,7 +21,7 @@ __all__ = ["Host"]
 CLOSE_S = 5.0
 
 
-class Host(Desired, Eventful):
+class Host(Desired):
     """One Xen host, by whatever channels it offers. Made by :func:`xenparley.connect`.
 
     Safe to share between threads; use it as a context manager or close it. It lives on when
@@ -37,7 +40,21 @@ class Host(Desired, Eventful):
         force: bool = False,
     ) -> Explanation:
         """Say who would serve this now, and why the others would not. Nothing is sent."""
+        from xenparley.application.explanation import explain
+
         return explain(self._channels.views(), capability, fields, self._prefer, force=force)
+
+    def events(self, *, poll: float | None = None, timeout: float | None = None) -> EventStream:
+        """Return a stream of what happens to guests.
+
+        The best channel that can tell is used; where there is none, or with ``poll`` seconds
+        given, the guests are listed every so often (1 s unless told) and the differences are
+        the events. Polling sees pause and unpause on every host; it may miss what comes and goes
+        between two looks.
+        """
+        from xenparley.application.events import open_stream
+
+        return open_stream(self, poll, self._deadline(timeout))
 
     def close(self) -> None:
         """Close every stream and channel. Idempotent; calls after it raise Unavailable."""

@@ -19,8 +19,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import combinations
-
-from attrs import field, frozen
+from types import MappingProxyType
+from typing import NamedTuple
 
 from xenparley.domain.errors import AccessRefused, Unavailable, Unsupported, XenparleyError
 from xenparley.domain.guest import Field
@@ -44,8 +44,7 @@ __all__ = [
 _EXACT = 12
 
 
-@frozen(kw_only=True)
-class ChannelView:
+class ChannelView(NamedTuple):
     """A channel as the planner sees it: its name and what its probe found."""
 
     name: str
@@ -70,8 +69,7 @@ class ChannelView:
         return "does not offer it"
 
 
-@frozen(kw_only=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What became of one channel in a plan, and why. ``fields`` are those it is to tell."""
 
     channel: str
@@ -82,16 +80,14 @@ class Verdict:
     fields: tuple[Field, ...] = ()
 
 
-@frozen
-class ReadPart:
+class ReadPart(NamedTuple):
     """One channel's share of a read."""
 
     channel: str
     fields: tuple[Field, ...]
 
 
-@frozen(kw_only=True)
-class ReadPlan:
+class ReadPlan(NamedTuple):
     """How a listing or look-up is answered. ``parts[0]`` tells which rows there are.
 
     ``missing`` maps each field that nobody can tell to the reason.
@@ -99,13 +95,12 @@ class ReadPlan:
 
     capability: Capability
     parts: tuple[ReadPart, ...]
-    missing: Mapping[Field, str] = field(factory=dict)
+    missing: Mapping[Field, str] = MappingProxyType({})
     verdicts: tuple[Verdict, ...] = ()
     cost_us: float = 0.0
 
 
-@frozen(kw_only=True)
-class CommandPlan:
+class CommandPlan(NamedTuple):
     """Who gets a command or a whole-answer read, best first."""
 
     capability: Capability

@@ -19,6 +19,7 @@ from xenparley.domain.identity import printable
 from xenparley.plugin import loader
 from xenparley.plugin.guard import Job, run_all
 from xenparley.plugin.installed import Installed
+from xenparley.plugin.log import logger
 from xenparley.plugin.registrations import Registrations
 from xenparley.plugin.selection import Selection
 from xenparley.plugin.settle import Tables, settle
@@ -211,8 +212,5 @@ def _tell(statuses: Sequence[PluginStatus]) -> None:
     """Log what went wrong. logging is imported for that only: it costs a start-up 10 ms."""
     broken = [s for s in statuses if s.state in ("failed", "quarantined")]
     if broken:
-        import logging
-
-        log = logging.getLogger("xenparley.plugin")
         for status in broken:
-            log.warning("%s", plugin_error(status))
+            logger("plugin").warning("%s", plugin_error(status))

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from attrs import evolve
-
 from xenparley.plugin.registrations import KINDS, Registrations
 from xenparley.plugin.spi import SchemeSpec
 from xenparley.plugin.status import Candidate, PluginStatus
@@ -71,7 +69,7 @@ def _take(
             named = tables[kind].get(name)
             if isinstance(named, SchemeSpec):
                 # What the group says is what is used without loading; only the summary is better.
-                tables[kind][name] = evolve(named, summary=spec.summary)
+                tables[kind][name] = named._replace(summary=spec.summary)
             else:
                 tables[kind][name] = spec
             holders[kind, name] = who

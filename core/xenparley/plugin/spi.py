@@ -13,9 +13,10 @@ methods that an adapter must have.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol
 
-from attrs import field, frozen
+from attrs import frozen
 
 from xenparley.negotiation.capability import Role
 from xenparley.negotiation.offer import Offer, ProbeResult
@@ -39,8 +40,7 @@ __all__ = [
 SPI_VERSION = (1, 0)
 
 
-@frozen(kw_only=True)
-class ChannelContext:
+class ChannelContext(NamedTuple):
     """What an adapter's factory is told.
 
     ``local`` says whether the URI means this machine. ``settings`` are the scheme's and caller's
@@ -51,7 +51,7 @@ class ChannelContext:
     adapter: str
     uri: Uri
     local: bool
-    settings: Mapping[str, str] = field(factory=dict)
+    settings: Mapping[str, str] = MappingProxyType({})
 
 
 class Channel(Protocol):
@@ -99,24 +99,21 @@ class AdapterSpec:
     fork: str = "not usable after a fork; connect again"
 
 
-@frozen(kw_only=True)
-class Reading:
+class Reading(NamedTuple):
     """What a format made of a document; ``warnings`` word what it could not carry over."""
 
     config: Any
     warnings: tuple[str, ...] = ()
 
 
-@frozen(kw_only=True)
-class Writing:
+class Writing(NamedTuple):
     """A document that a format wrote; ``warnings`` word what was lost (only with ``lossy``)."""
 
     text: str
     warnings: tuple[str, ...] = ()
 
 
-@frozen(kw_only=True)
-class FormatSpec:
+class FormatSpec(NamedTuple):
     """A notation for configurations.
 
     ``reader(data: bytes, *, source: str, strict: bool, options: Mapping[str, str]) -> Reading``
@@ -131,11 +128,10 @@ class FormatSpec:
     reader: str | Callable[..., Reading]
     writer: str | Callable[..., Writing]
     suffixes: tuple[str, ...] = ()
-    options: Mapping[str, str] = field(factory=dict)
+    options: Mapping[str, str] = MappingProxyType({})
 
 
-@frozen(kw_only=True)
-class Connection:
+class Connection(NamedTuple):
     """What a scheme makes of a URI: which host, and how each adapter is to reach it.
 
     ``settings`` maps an adapter's name to its settings. ``label`` is for people.
@@ -143,11 +139,10 @@ class Connection:
 
     label: str
     local: bool
-    settings: Mapping[str, Mapping[str, str]] = field(factory=dict)
+    settings: Mapping[str, Mapping[str, str]] = MappingProxyType({})
 
 
-@frozen(kw_only=True)
-class SchemeSpec:
+class SchemeSpec(NamedTuple):
     """A URI scheme; ``connect(uri) -> Connection`` raises InvalidInput for a bad URI."""
 
     name: str
@@ -155,8 +150,7 @@ class SchemeSpec:
     summary: str
 
 
-@frozen(kw_only=True)
-class CommandSpec:
+class CommandSpec(NamedTuple):
     """A command of the command line.
 
     ``configure(parser)`` adds arguments to an argparse parser; ``run(context, arguments) -> int``

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-
-from attrs import field, frozen
+from types import MappingProxyType
+from typing import NamedTuple
 
 from xenparley.domain.errors import InvalidInput
 from xenparley.domain.identity import printable
@@ -17,8 +17,7 @@ _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]@/]*)(?::([0-9]{1,5}))?")
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
 
 
-@frozen(kw_only=True)
-class Uri:
+class Uri(NamedTuple):
     """A parsed URI. ``path`` and the query's values are decoded; ``text`` is as it was given."""
 
     scheme: str
@@ -26,7 +25,7 @@ class Uri:
     host: str | None = None
     port: int | None = None
     path: str = ""
-    query: Mapping[str, str] = field(factory=dict)
+    query: Mapping[str, str] = MappingProxyType({})
 
     def __str__(self) -> str:
         """Return the text as it was given, safe for terminals."""
