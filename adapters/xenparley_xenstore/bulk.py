@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from .connection import Connection
+    from .operations import Operations
 
-__all__ = ["read_many", "remove_many", "wrong_type"]
+__all__ = ["ask_many", "read_many", "remove_many", "wrong_type"]
 
 #: New requests are sent when half of the window has been answered: the daemon is never idle.
 _LOW = WINDOW // 2
@@ -64,6 +65,35 @@ def read_many(
     if failure is not None:
         raise failure
     return values
+
+
+def ask_many(
+    store: Operations, wanted: Sequence[tuple[int, bytes]], deadline: float
+) -> list[tuple[int, bytes]]:
+    """Send many reading requests (type, payload), pipelined; return (type, payload) of each answer.
+
+    An ERROR answer is returned like the others, except one that denies access: it is raised.
+    """
+    connection = store._connect(deadline)
+    found: list[tuple[int, bytes]] = [(0, b"")] * len(wanted)
+    index: dict[int, int] = {}
+    exchange = connection.exchange(deadline)
+    queued = 0
+    while queued < len(wanted) or exchange.in_flight:
+        if queued < len(wanted):
+            end = min(queued + WINDOW - exchange.in_flight, len(wanted))
+            ids = exchange.send(wanted[queued:end], store.transaction_id)
+            index.update(zip(ids, range(queued, end), strict=True))
+            queued = end
+        for got, request_id, _, payload in exchange.take(_LOW if queued < len(wanted) else 0):
+            place = index.pop(request_id)
+            asked = MessageType(wanted[place][0])
+            if got not in (asked, MessageType.ERROR):
+                raise wrong_type(connection, asked, got)
+            if got == MessageType.ERROR and payload.startswith((b"EACCES", b"EPERM")):
+                raise store_error(replies.error_name(payload), asked.name, "")
+            found[place] = (got, payload)
+    return found
 
 
 def remove_many(connection: Connection, paths: Iterator[str], deadline: float) -> int:

@@ -168,8 +168,7 @@ class Link:
             # A connection made just now has them already, and answers EEXIST.
             self._register(self.connection(deadline), fresh, deadline)
         except BaseException:
-            for path, _ in fresh:
-                self._remove(subscription, path)
+            self._remove(subscription, [path for path, _ in fresh])
             raise
 
     def _register(
@@ -188,11 +187,11 @@ class Link:
                     if name != "EEXIST":
                         raise store_error(name, "WATCH", burst[answer.request_id - ids.start][0])
 
-    def _remove(self, subscription: Subscription, path: str | None) -> None:
-        """Take one path, or all of them, from a subscription; unwatch what nobody wants."""
+    def _remove(self, subscription: Subscription, paths: Sequence[str] | None) -> None:
+        """Take some paths, or all of them, from a subscription; unwatch what nobody wants."""
         gone: list[tuple[str, str]] = []
         with self._lock:
-            for each in [path] if path is not None else list(self._watchers):
+            for each in list(self._watchers) if paths is None else paths:
                 present = self._watchers.get(each)
                 if present is None or subscription not in present:
                     continue

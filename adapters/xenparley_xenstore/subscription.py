@@ -49,12 +49,14 @@ class Subscription:
         self,
         capacity: int,
         on_add: Callable[[Subscription, Sequence[str], float], None],
-        on_remove: Callable[[Subscription, str | None], None],
+        on_remove: Callable[[Subscription, Sequence[str] | None], None],
     ) -> None:
         self._queue: queue.SimpleQueue[Change | Resync | _Closed] = queue.SimpleQueue()
         self._capacity = max(capacity, 1)
         self._on_add = on_add
         self._on_remove = on_remove
+        #: What is watched, as far as :meth:`keep` manages it.
+        self._kept: set[str] = set()
         self.closed = False
 
     def add(self, *paths: str, deadline: float) -> None:
@@ -65,9 +67,22 @@ class Subscription:
         """
         self._on_add(self, paths, deadline)
 
-    def remove(self, path: str) -> None:
-        """Watch a path no longer. Its events that are queued still come."""
-        self._on_remove(self, path)
+    def remove(self, *paths: str) -> None:
+        """Watch these paths no longer. Their events that are queued still come."""
+        self._on_remove(self, paths)
+
+    def keep(self, paths: set[str], *, deadline: float) -> None:
+        """Watch these paths: add what is missing, remove what an earlier call asked for.
+
+        Raises like :meth:`add`. For one caller at a time.
+        """
+        gone = self._kept - paths
+        if gone:
+            self._kept -= gone
+            self.remove(*gone)
+        if fresh := paths - self._kept:
+            self.add(*sorted(fresh), deadline=deadline)
+            self._kept |= fresh
 
     def wait(self, *, deadline: float) -> Change | Resync | None:
         """Return the next event; None when none came by then.
