@@ -87,6 +87,7 @@ def _steer(say: Callable[[str], None], host: Host, name: str) -> None:
 
 
 def _listing(context: Context, host: Host) -> None:
-    columns = [column for column in COLUMNS if column.key in _SHOWN]
-    context.output.rows("guests", columns, map(guest_row, host.list(all=True)))
-    context.output.stdout.flush()
+    out = context.output
+    columns = [column for column in COLUMNS if column.key in _SHOWN or out.format != "table"]
+    out.rows("guests", columns, map(guest_row, host.list(all=True)))
+    out.stdout.flush()
