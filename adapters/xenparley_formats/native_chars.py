@@ -82,7 +82,8 @@ def _udp(rest: str, text: str) -> CharSource:
 def _said(end: CharEndpoint | None) -> str:
     if end is None:
         return ":"
-    if end.extras:
+    # libvirt 0.9 said the protocol there once more
+    if any(extra.key != "@wiremode" for extra in end.extras):
         raise Unsayable("more about an address than its host and service")
     host, service = end.host or "", end.service or ""
     if _V6.fullmatch(host) and ":" in host:

@@ -92,7 +92,7 @@ def uname_text(disk: Disk) -> str | None:
             raise Unsayable("the driver of an empty drive")
         return None
     if disk.driver in ("tap", "tap2"):
-        form = "aio" if disk.format is None else _SAID.get(disk.format)
+        form = "aio" if disk.format in (None, "aio") else _SAID.get(disk.format)
         if form is None:
             raise Unsayable(f"images of format {shown(disk.format or '')}")
         return f"{disk.driver}:{form}:{source.path}"

@@ -126,13 +126,13 @@ def unsaid(log: WriteLog, place: str, thing: Any, said: Container[str], own: str
 
     ``own`` is the notation: pieces of it in ``extras`` are written back, those of others are lost.
     """
+    prefix = f"{place}/" if place else ""
     for field in fields(type(thing)):
         value = getattr(thing, field.name)
         if field.name == "extras":
             for extra in value:
                 if extra.format != own:
-                    log.lose(
-                        f"{place}/{printable(extra.key, limit=80)}", f"kept from {extra.format}"
-                    )
+                    key = printable(extra.key, limit=80)
+                    log.lose(f"{prefix}{key}", f"a piece of {printable(extra.format, limit=20)}")
         elif field.name not in said and value != field.default:
-            log.lose(f"{place}/{field.name}", "there is no word for it")
+            log.lose(f"{prefix}{field.name}", "there is no word for it")

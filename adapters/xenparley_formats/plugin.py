@@ -35,3 +35,16 @@ def xenparley_register(registrar: Registrar) -> None:
             options=_SECRETS,
         )
     )
+    registrar.format(
+        FormatSpec(
+            name="sxp",
+            summary="XenD's S-expressions",
+            reader="xenparley_formats.sxp_format:read",
+            writer="xenparley_formats.sxp_format:write",
+            suffixes=(".sxp", ".sexpr"),
+            options={
+                "xend-config-version": "1 to 4: Xen 3.0.2 and older, 3.0.3, 3.0.4, 3.1 and later",
+                **_SECRETS,
+            },
+        )
+    )
