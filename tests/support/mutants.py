@@ -206,6 +206,13 @@ def shared_state(channel, original, *args, **kwargs):
     return channel.state["answer"]
 
 
+def shared_target(channel, original, guest, *args, **kwargs):
+    """Keep the guest where the next caller puts its own, until it is used."""
+    channel.state["guest"] = guest
+    threading.Event().wait(0.005)
+    return original(channel.state["guest"], *args, **kwargs)
+
+
 def offers(edit):
     """Change the offers of a probe that found the channel."""
 

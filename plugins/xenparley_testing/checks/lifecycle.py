@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 
@@ -28,6 +29,7 @@ __all__ = [
     "check_create_taken",
     "check_destroy",
     "check_pause",
+    "check_pause_threads",
     "check_reboot",
     "check_rename",
     "check_shutdown",
@@ -155,6 +157,28 @@ def check_pause(bench: Bench) -> None:
         shows(bench, ref, RunFlags.PAUSED, "pause")
     if bench.still(other) != before:
         raise broken("pause: another guest changed")
+
+
+@check(C.PAUSE)
+def check_pause_threads(bench: Bench) -> None:
+    """Several threads pause each its own guest: each of them is paused, and no other."""
+    if not bench.subject.spec.thread_safe:
+        return
+    refs = [bench.living() for _ in range(bench.limits.threads)]
+    bystander = bench.living()
+    before = bench.still(bystander)
+
+    def pause_all() -> list[Receipt]:
+        with ThreadPoolExecutor(len(refs)) as pool:
+            return list(pool.map(partial(bench.call, C.PAUSE), refs))
+
+    _, error = bench.in_time("pause in several threads", bench.limits.call, pause_all)
+    if error is not None:
+        raise broken(f"pause in several threads: {error!r}", error) from error
+    for ref in refs:
+        shows(bench, ref, RunFlags.PAUSED, "pause in several threads")
+    if bench.still(bystander) != before:
+        raise broken("pause in several threads: another guest changed")
 
 
 @check(C.UNPAUSE)
