@@ -47,6 +47,8 @@ _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 2.0
 #: How long one attempt in the background may take.
 _ATTEMPT = 5.0
+#: How long unwatching may take.
+_PATIENCE = 1.0
 #: Watches registered in one burst.
 _BURST = 16
 
@@ -204,18 +206,20 @@ class Link:
         connection = self._connection
         if not gone or connection is None or not connection.alive or connection.on_reader:
             return
-        exchange = connection.exchange(time.monotonic() + _ATTEMPT)
+        exchange = connection.exchange(time.monotonic() + _PATIENCE)
         try:
             for start in range(0, len(gone), _BURST):
+                exchange.take()
                 exchange.send(
                     [
                         (MessageType.UNWATCH, requests.watch(each, token))
                         for each, token in gone[start : start + _BURST]
                     ]
                 )
-                exchange.take()
+            # Nobody needs the last answers: events of these watches are dropped from now on.
+            connection.abandon(exchange)
         except XenparleyError as exc:
-            # The daemon forgets the watches with the connection; events of theirs are dropped.
+            # The daemon forgets the watches with the connection.
             _log.debug("unwatching at %s failed: %s", connection.name, exc)
 
     def _on_event(self, payload: bytes) -> None:
