@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from xenparley.domain.lifecycle import Phase, derive_phase
 from xenparley.domain.runstate import RunFlags
 
@@ -43,12 +45,18 @@ COLUMNS = (
 
 def run_flags(pauses: int, reason: int | None, dying: int, activity: int) -> RunFlags:
     """Word the state as the hypervisor does. A dying domain is paused and keeps its reason."""
+    return _flags(bool(pauses), reason is not None, bool(dying), activity)
+
+
+# Arithmetic on flags is slow, listings are long, and there are few states.
+@lru_cache(maxsize=64)
+def _flags(paused: bool, ended: bool, dying: bool, activity: int) -> RunFlags:
     flags = RunFlags.NONE
     if dying:
         flags |= RunFlags.DYING | RunFlags.PAUSED
-    if reason is not None:
+    if ended:
         flags |= RunFlags.SHUTDOWN
-    if pauses:
+    if paused:
         flags |= RunFlags.PAUSED
     return flags or RunFlags(activity)
 

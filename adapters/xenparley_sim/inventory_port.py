@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from operator import attrgetter
 
-from xenparley.domain.guest import UNLIMITED_KIB, Field, GuestRow
+from xenparley.domain.guest import Field, GuestRow
 from xenparley.negotiation.capability import Capability
 from xenparley_sim.calls import Calls
 from xenparley_sim.domain import Domain
@@ -13,6 +14,20 @@ from xenparley_sim.transaction import Definition, Transaction
 __all__ = ["SimInventory"]
 
 _NAMELESS = "a dying domain has lost its name"
+_GETTERS = {
+    Field.DOMID: attrgetter("domid"),
+    Field.UUID: attrgetter("handle"),
+    Field.NAME: attrgetter("name"),
+    Field.STATE: attrgetter("flags"),
+    Field.REASON: attrgetter("reason"),
+    Field.MEMORY: attrgetter("memory_kib"),
+    # UNLIMITED_KIB is the domain's word and the listing's.
+    Field.MAX_MEMORY: attrgetter("max_kib"),
+    Field.VCPUS: attrgetter("vcpus"),
+    Field.MAX_VCPUS: attrgetter("max_vcpus"),
+    Field.CPU_TIME: attrgetter("cpu_ns"),
+    Field.VIRT: attrgetter("virt"),
+}
 
 
 class SimInventory:
@@ -87,32 +102,19 @@ def _live_rows(
         else:
             found = (tx.definition(uuid=d.handle) for d in held)
             autostart = {d.uuid: d.autostart for d in found if d is not None}
-    return [_live_row(domain, wanted, autostart) for domain in held]
-
-
-def _live_row(domain: Domain, wanted: frozenset[Field], autostart: dict[str, int]) -> GuestRow:
-    is_defined = domain.handle in autostart
-    every: dict[Field, object] = {
-        Field.DOMID: domain.domid,
-        Field.UUID: domain.handle,
-        Field.NAME: domain.name,
-        Field.STATE: domain.flags,
-        Field.REASON: domain.reason,
-        Field.MEMORY: domain.memory_kib,
-        Field.MAX_MEMORY: UNLIMITED_KIB if domain.max_kib < 0 else domain.max_kib,
-        Field.VCPUS: domain.vcpus,
-        Field.MAX_VCPUS: domain.max_vcpus,
-        Field.CPU_TIME: domain.cpu_ns,
-        Field.VIRT: domain.virt,
-        Field.DEFINED: is_defined,
-        Field.AUTOSTART: bool(autostart.get(domain.handle)),
-    }
-    absent = None
-    if domain.dying and Field.NAME in wanted:
-        del every[Field.NAME]
-        absent = {Field.NAME: _NAMELESS}
-    values = {field: value for field, value in every.items() if field in wanted}
-    return GuestRow(domain.domid, domain.handle, values, absent)
+    plain = [(field, get) for field, get in _GETTERS.items() if field in wanted]
+    rows = []
+    for domain in held:
+        values: dict[Field, object] = {field: get(domain) for field, get in plain}
+        absent = None
+        if domain.dying and values.pop(Field.NAME, None) is not None:
+            absent = {Field.NAME: _NAMELESS}
+        if Field.DEFINED in wanted:
+            values[Field.DEFINED] = domain.handle in autostart
+        if Field.AUTOSTART in wanted:
+            values[Field.AUTOSTART] = bool(autostart.get(domain.handle))
+        rows.append(GuestRow(domain.domid, domain.handle, values, absent))
+    return rows
 
 
 def _defined_row(found: Definition, fields: Collection[Field]) -> GuestRow:

@@ -63,6 +63,7 @@ class Store:
         self._deadline = float("inf")
         self._depth = 0
         self._closed = False
+        self._orphaned = False
         # Connections that a fork left behind: closing one in the child would drop the parent's
         # locks on the file, so they are only kept from being collected.
         self._inherited: list[sqlite3.Connection] = []
@@ -80,6 +81,8 @@ class Store:
         Unavailable, AccessRefused, OutcomeUnknown (the file system failed at the commit).
         """
         self._after_fork()
+        if self._orphaned:
+            raise ChannelLost("a simulated host in memory stays with the process that made it")
         wait = min(max(0.0, deadline - time.monotonic()), threading.TIMEOUT_MAX)
         if not self._lock.acquire(timeout=wait):
             raise DeadlineExceeded(f"{self.where}: other threads kept it until the deadline")
@@ -108,9 +111,10 @@ class Store:
 
     def close(self) -> None:
         """Close the connection once nobody uses it. Idempotent."""
+        self._after_fork()
         with self._lock:
             self._closed = True
-            if self._connection is not None and self._pid == os.getpid():
+            if self._connection is not None:
                 self._connection.close()
             self._connection = None
 
@@ -265,12 +269,11 @@ class Store:
     def _after_fork(self) -> None:
         if self._pid == os.getpid():
             return
-        if self.path is None:
-            raise ChannelLost("a simulated host in memory stays with the process that made it")
         # The parent's threads, and with them the holder of the lock, are not here.
+        self._pid = os.getpid()
         self._lock = threading.RLock()
         self._depth = 0
         if self._connection is not None:
             self._inherited.append(self._connection)
-        self._connection = None
-        self._pid = os.getpid()
+            self._connection = None
+            self._orphaned = self.path is None
