@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from xenparley.domain.errors import InvalidInput
+from xenparley.domain.errors import InvalidInput, NotFound
 from xenparley.domain.runstate import RunFlags
 from xenparley_sim.base import HostBase
 from xenparley_sim.domain import Domain
@@ -190,6 +190,41 @@ class Hypervisor(HostBase):
 
         with self.change() as tx:
             return toolstack.define(tx, config, self.facts_in(tx).cpus)
+
+    def start(self, uuid: str, *, paused: bool = False) -> Domain:
+        """Start a defined guest. NotFound: it is not defined; AlreadyExists: it is living."""
+        from xenparley_sim import toolstack
+
+        with self.change() as tx:
+            definition = tx.definition(uuid=uuid)
+            if definition is None:
+                raise NotFound(f"{uuid} is not defined")
+            toolstack.check_not_living(tx, definition.name, definition.uuid)
+            return self.build(tx, toolstack.defined_config(tx, definition), paused=paused)
+
+    def undefine(self, uuid: str) -> None:
+        """Remove a definition; a living guest goes on. NotFound."""
+        from xenparley_sim import toolstack
+
+        with self.change() as tx:
+            definition = tx.definition(uuid=uuid)
+            if definition is None:
+                raise NotFound(f"{uuid} is not defined")
+            toolstack.undefine(tx, definition)
+
+    def save(self, domid: int, path: str) -> None:
+        """Write the guest's state to a file of this host and end it."""
+        from xenparley_sim import images
+
+        with self._act(domid) as (tx, domain):
+            images.save(tx, domain, path)
+
+    def restore(self, path: str, *, paused: bool = False) -> Domain:
+        """Bring a saved guest back under a new domain id."""
+        from xenparley_sim import images
+
+        with self.change() as tx:
+            return images.restore(tx, path, paused=paused, free_kib=self.free_kib)
 
     def rename(self, domid: int, name: str) -> None:
         """Give a guest another name, and its definition too."""

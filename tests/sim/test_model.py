@@ -387,3 +387,32 @@ def test_an_observer_may_act_itself(host, clock):
     stop()
     assert told == ["started", "paused"]
     assert host.domain(1).flags == RunFlags.PAUSED
+
+
+def test_defined_started_saved_restored_undefined(host, clock):
+    uuid = host.define(config()).uuid
+    first = host.start(uuid)
+    assert first.handle == uuid
+    with pytest.raises(AlreadyExists):
+        host.start(uuid)
+    host.save(first.domid, "/save/web")
+    clock.advance(1)
+    second = host.restore("/save/web")
+    assert (second.domid, second.handle) == (first.domid + 1, uuid)
+    with pytest.raises(AlreadyExists):
+        host.save(second.domid, "/save/web")
+    host.undefine(uuid)
+    assert host.domain(second.domid).runs
+    for act in (host.undefine, host.start):
+        with pytest.raises(NotFound):
+            act(uuid)
+
+
+@pytest.mark.parametrize("path", ["relative", "/a/../b", "/a/", "", "/a\0b", "/" + "x" * 5000])
+def test_paths_on_the_simulated_host(host, path):
+    domid = host.create(config()).domid
+    with pytest.raises(InvalidInput):
+        host.save(domid, path)
+    with pytest.raises(InvalidInput):
+        host.restore(path)
+    assert host.domain(domid).runs
