@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DeviceTransport"]
 
+#: How a node is opened; tests put another one in its place.
+open_node = os.open
 #: Requests that may wait for the writing thread; more means that the ring stands still.
 _WAITING_MAX = 1024
 
@@ -161,7 +163,7 @@ def _open(endpoint: Endpoint, deadline: float) -> int:
     def attempt() -> None:
         result: int | OSError
         try:
-            result = os.open(endpoint.path, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
+            result = open_node(endpoint.path, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError as exc:
             result = exc
         with lock:

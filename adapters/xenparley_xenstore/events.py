@@ -55,10 +55,11 @@ class EventsPort:
     ) -> EventSubscription:
         """Call back for each event from now on, on a thread of this channel's."""
         with self._calls.call(Capability.EVENTS, deadline) as store, self._lock:
-            watcher = self._watcher
-            if watcher is None or watcher.over:
-                watcher = self._watcher = _Watcher(store, deadline)
-            return watcher.add(callback)
+            subscription = self._watcher.add(callback) if self._watcher else None
+            if subscription is None:
+                self._watcher = _Watcher(store, callback, deadline)
+                subscription = self._watcher.first
+            return subscription
 
     def close(self) -> None:
         """End every subscription."""
@@ -102,10 +103,13 @@ class EventSubscription:
 class _Watcher:
     """The watches, the thread, and what was seen last."""
 
-    def __init__(self, store: XenStore, deadline: float) -> None:
+    def __init__(
+        self, store: XenStore, callback: Callable[[GuestEvent], None], deadline: float
+    ) -> None:
         self._store = store
         self._lock = threading.Lock()
-        self._subscribers: list[EventSubscription] = []
+        self.first = EventSubscription(callback, self._drop)
+        self._subscribers = [self.first]
         self.over = False
         self._watches: Subscription = store.watch(*_DOMAINS, _DEVICES, deadline=deadline)
         try:
@@ -116,10 +120,12 @@ class _Watcher:
             raise
         start_thread("xenstore-events", self._run)
 
-    def add(self, callback: Callable[[GuestEvent], None]) -> EventSubscription:
-        """Add a subscriber."""
+    def add(self, callback: Callable[[GuestEvent], None]) -> EventSubscription | None:
+        """Add a subscriber; None when the last one has just gone, and the watches with it."""
         subscription = EventSubscription(callback, self._drop)
         with self._lock:
+            if self.over:
+                return None
             self._subscribers.append(subscription)
         return subscription
 
@@ -155,34 +161,35 @@ class _Watcher:
         event = self._watches.wait(deadline=time.monotonic() + _IDLE)
         if event is None:
             return
-        lost = False
-        touched: set[str] = set()
-        while event is not None:
-            if isinstance(event, Resync):
-                lost = True
-            else:
-                touched.add(_device_owner(event))
-            event = self._watches.wait(deadline=0.0)
-        self._look_again(lost, touched)
+        news = _News()
+        news.take(event)
+        self._look_again(news)
 
-    def _look_again(self, lost: bool, touched: set[str]) -> None:
+    def _look_again(self, news: _News) -> None:
         while not self.over:
             deadline = time.monotonic() + _LOOK
             try:
-                now = Sight.look(self._store, None if lost else (self._seen, touched), deadline)
+                # A new connection tells Resync: what is queued before the look is in the look.
+                self._store.connect(deadline=deadline)
+                while (event := self._watches.wait(deadline=0.0)) is not None:
+                    news.take(event)
+                before = None if news.lost else (self._seen, news.touched)
+                now = Sight.look(self._store, before, deadline)
                 self._watch_names(now, deadline)
                 break
             except XenparleyError as exc:
+                if self._watches.closed:
+                    return
                 _log.info("looking for what changed in XenStore: %s", exc)
-                lost = True
+                news.lost = True
                 time.sleep(_PAUSE)
         else:
             return
         at = time.time()
-        if lost:
+        if news.lost:
             self._tell(GuestEvent(kind=EventKind.RESYNC, guest=None, source=CHANNEL, at=at))
-        for event in differences(self._seen, now, at):
-            self._tell(event)
+        for difference in differences(self._seen, now, at):
+            self._tell(difference)
         self._seen = now
 
     def _watch_names(self, sight: Sight, deadline: float) -> None:
@@ -197,9 +204,19 @@ class _Watcher:
             subscription.tell(event)
 
 
-def _device_owner(event: Change) -> str:
-    """Return the domain id whose devices an event below /libxl is about; else nothing."""
-    words = event.path.split("/")
-    if event.watched == _DEVICES and len(words) > 3 and words[3] == "device":
-        return words[2]
-    return ""
+class _News:
+    """What the watches said since the last look."""
+
+    def __init__(self) -> None:
+        self.lost = False
+        #: Domain ids whose devices may be different.
+        self.touched: set[str] = set()
+
+    def take(self, event: Change | Resync) -> None:
+        """Take an event in."""
+        if isinstance(event, Resync):
+            self.lost = True
+            return
+        words = event.path.split("/")
+        if event.watched == _DEVICES and len(words) > 3 and words[3] == "device":
+            self.touched.add(words[2])

@@ -62,15 +62,16 @@ class Sight(NamedTuple):
                 continue
             old = known.get(domid)
             name = row.values.get(Field.NAME)
-            seen = Seen(
+            if old is not None and name is None:
+                # It is being torn down, its name goes first: what we know of it stays, and is
+                # told when it is gone.
+                guests[domid] = old
+                continue
+            guests[domid] = Seen(
                 row.uuid,
-                # A guest that is torn down loses its name first: it keeps the one we know.
-                str(name) if name is not None else (old.name if old else None),
+                None if name is None else str(name),
                 devices.get(domid, old.devices if old else frozenset()),
             )
-            if old is not None and seen.uuid is None:
-                seen = seen._replace(uuid=old.uuid)
-            guests[domid] = seen
         gone = [s.uuid for d, s in known.items() if d not in guests and s.uuid is not None]
         return Sight(guests, _reasons(store, gone, deadline))
 
