@@ -80,6 +80,8 @@ def read_bytes(file: str) -> bytes:
     shown = printable(file, limit=300)
     try:
         if file == "-":
+            if sys.stdin is None:
+                raise InvalidInput("stdin is closed")
             data = sys.stdin.buffer.read(MAX_BYTES + 1)
         else:
             with open(file, "rb") as stream:  # noqa: PTH123 (a name may hold NUL: ValueError)

@@ -6,7 +6,7 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from xenparley_cli.exit_codes import BROKEN_PIPE, BUG, INTERRUPTED, OK, USAGE, code_of
 
@@ -24,14 +24,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is None:
         # A short life: collecting garbage would be a fifth of it. Long ones still collect.
         gc.set_threshold(200_000, 20, 100)
-    for stream in (sys.stdout, sys.stderr):
-        _accept_any_text(stream)
-    # One namespace from here on: what is parsed of it decides how errors are told.
-    from xenparley_cli.arguments import main_parser
-
-    parser = main_parser()
-    arguments = parser.parse_args([])
+    _open_streams()
+    arguments = None
     try:
+        from xenparley_cli.arguments import main_parser
+
+        parser = main_parser()
+        # One namespace from here on: what was parsed of it decides how an error is told.
+        arguments = parser.parse_args([])
         try:
             parser.parse_args(sys.argv[1:] if argv is None else list(argv), arguments)
             return _run(arguments)
@@ -62,26 +62,34 @@ def _run(arguments: Namespace) -> int:
     return run(arguments)
 
 
-def _failed(exc: Exception, arguments: Namespace) -> int:
+def _failed(exc: Exception, arguments: Namespace | None) -> int:
     from xenparley_cli.wording import as_json, as_text, ours
 
-    if arguments.debug:
+    if arguments is not None and arguments.debug:
         import traceback
 
         traceback.print_exception(type(exc), exc, exc.__traceback__)
     code = code_of(exc)
-    sys.stderr.write(as_json(exc, code) if arguments.format == "json" else as_text(exc))
+    wants_json = arguments is not None and arguments.format == "json"
+    sys.stderr.write(as_json(exc, code) if wants_json else as_text(exc))
     if not ours(exc):
         sys.stderr.write("xenparley: this is a bug; --debug shows where\n")
         return BUG
     return code
 
 
-def _accept_any_text(stream: TextIO) -> None:
-    """Have characters that the terminal's encoding lacks written as escapes, not raise."""
-    reconfigure = getattr(stream, "reconfigure", None)
-    if reconfigure is not None:
-        reconfigure(errors="backslashreplace")
+def _open_streams() -> None:
+    """Make sure that there are streams, and that they take any text.
+
+    Whoever starts the program may have closed them (``>&-``). Characters that a terminal's
+    encoding lacks are written as escapes, where they would raise.
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _forget_stdout() -> None:

@@ -33,7 +33,7 @@ def test_a_listing_imports_little(uri: str, words: list[str]) -> None:
     loaded = set(run.stderr.split())
     assert "xenparley_cli.dispatch" in loaded
     assert not loaded & {
-        "asyncio", "cattr", "cattrs", "csv", "importlib.metadata", "lxml", "shutil", "subprocess",
+        "asyncio", "cattr", "cattrs", "csv", "importlib.metadata", "lxml",
         "xenparley.domain.config", "xenparley_cli.wording",
     }  # fmt: skip
     formats = {name for name in loaded if name.startswith("xenparley_formats.")}
@@ -58,6 +58,16 @@ def test_a_full_disk_is_told(program: Program) -> None:
     assert process.returncode == 1
     assert "No space left on device" in err
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
+def test_streams_that_are_closed(closed: str, uri: str) -> None:
+    words = [sys.executable, "-m", "xenparley_cli", "-c", uri]
+    for more, code in ((["list"], 0), (["info", "nobody"], 4), (["validate", "-"], 3)):
+        shell = ["sh", "-c", f'exec "$@" {closed}', "sh", *words, *more]
+        run = subprocess.run(shell, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        assert run.returncode == code, run.stderr
+        assert "Traceback" not in run.stderr
 
 
 def test_ctrl_c(program: Program, uri: str) -> None:
