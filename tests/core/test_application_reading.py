@@ -324,3 +324,31 @@ def test_dying_guests_and_unknown_states(world):
         guest = host.list().guests[1]
         assert guest.phase is None
         assert guest.missing[Field.STATE]
+
+
+def only_definitions(world, *capabilities):
+    offers = tuple(offer(c, fields=(Field.UUID, Field.NAME)) for c in capabilities)
+    return FakeChannel("files", world.reads(), offers)
+
+
+def test_definitions_are_told_where_nobody_tells_the_living(world):
+    """A definition is not called shut off then: nobody knows."""
+    files = only_definitions(world, Capability.LIST_DEFINED, Capability.FIND_DEFINED)
+    with fake_host(files) as host:
+        guests = {g.name: g for g in host.list(all=True)}
+        assert set(guests) == {"fc8", "spare"}
+        assert guests["spare"].phase is None
+        assert "list living guests" in guests["spare"].missing[Field.STATE]
+        assert host.find("spare").phase is None
+        with pytest.raises(NoChannel):
+            host.list()
+        with pytest.raises(NoChannel):
+            host.find("nobody")
+
+
+def test_a_keeper_that_can_not_search_is_listed(world):
+    files = only_definitions(world, Capability.LIST_DEFINED)
+    with fake_host(nameless(world), names(world), files) as host:
+        assert host.find("spare").uuid == U2
+        assert host.find("fc8").defined is True
+    assert "find_defined" not in files.calls

@@ -17,7 +17,7 @@ from xenparley.application.reading import (
     why_unknown,
     with_definition,
 )
-from xenparley.domain.errors import AmbiguousGuest, InvalidInput, NotFound
+from xenparley.domain.errors import AmbiguousGuest, InvalidInput, NoChannel, NotFound
 from xenparley.domain.guest import Field, GuestInfo, GuestRow
 from xenparley.domain.identity import (
     DOM0_HANDLE,
@@ -126,8 +126,10 @@ class Finder:
         definitions: bool,
     ) -> list[GuestInfo]:
         """Find the living by the criterion, the definitions by it, and join them by UUID."""
-        living = self._living(criterion, fields, deadline)
+        living, unseen = self._living(criterion, fields, deadline)
         if not definitions:
+            if unseen is not None:
+                raise unseen
             return living
         out: dict[str, str] = {}
         kept: list[Definition] = []
@@ -138,7 +140,7 @@ class Finder:
             # A definition found by name may live under another one.
             seen = {g.uuid for g in living}
             for uuid in [d.uuid for d in kept if d.uuid is not None and d.uuid not in seen]:
-                living += self._living({"uuid": uuid}, fields, deadline)
+                living += self._living({"uuid": uuid}, fields, deadline)[0]
         known = {d.uuid for d in kept}
         for uuid in {g.uuid for g in living if g.uuid not in (None, DOM0_HANDLE)} - known:
             found, keeper = self._defined({"uuid": uuid}, deadline, out)
@@ -151,29 +153,35 @@ class Finder:
         ]
         seen = {g.uuid for g in living}
         now = time.time()
-        result += [defined_info(d, fields, now) for d in kept if d.uuid not in seen or not d.uuid]
+        result += [
+            defined_info(d, fields, now, unseen) for d in kept if d.uuid not in seen or not d.uuid
+        ]
+        if unseen is not None and not result:
+            raise unseen
         return result
 
     def _living(
         self, criterion: Mapping[str, object], fields: Collection[Field], deadline: float
-    ) -> list[GuestInfo]:
+    ) -> tuple[list[GuestInfo], NoChannel | None]:
+        """Find living guests; with them, why nobody can tell which guests live at all."""
         rows = self._find_live(criterion, deadline)
         if rows is None:
-            listing = self._reader.live(fields, deadline)
+            listing, unseen = self._reader.live_or_why(fields, deadline)
             ((key, value),) = criterion.items()
-            return [g for g in listing.guests if getattr(g, key) == value]
+            return [g for g in listing.guests if getattr(g, key) == value], unseen
         domids = {row.domid for row in rows if row.domid is not None}
         if not domids:
-            return []
+            return [], None
         # The rows are asked for again, of the planner's choice: what one channel still knows by
         # name may be dead for the hypervisor.
-        listing = self._reader.live(fields, deadline, domids=domids)
+        listing, unseen = self._reader.live_or_why(fields, deadline, domids=domids)
         by_id = {row.domid: row for row in rows}
-        return [
+        found = [
             _completed(g, by_id[g.domid])
             for g in listing.guests
             if g.domid in by_id and _agrees(g, by_id[g.domid], criterion)
         ]
+        return found, unseen
 
     def _find_live(
         self, criterion: Mapping[str, object], deadline: float
@@ -212,7 +220,8 @@ class Finder:
     def _defined(
         self, criterion: Mapping[str, object], deadline: float, out: dict[str, str]
     ) -> tuple[list[Definition], bool]:
-        return self._reader.definitions(
+        """Ask the keepers of definitions; one that can't search is listed instead."""
+        found, searched = self._reader.definitions(
             Capability.FIND_DEFINED,
             lambda port, offered, until: port.find_defined(
                 tuple(f for f in Field if f in offered), deadline=until, **criterion
@@ -220,6 +229,21 @@ class Finder:
             deadline,
             out,
         )
+        searching = {
+            v.name for v in self._channels.views() if v.offer(Capability.FIND_DEFINED) is not None
+        }
+        listed, listing = self._reader.definitions(
+            Capability.LIST_DEFINED,
+            lambda port, offered, until: port.list_defined(
+                tuple(f for f in Field if f in offered), deadline=until
+            ),
+            deadline,
+            out,
+            without=searching,
+        )
+        ((key, value),) = criterion.items()
+        found += [d for d in listed if (d.uuid if key == "uuid" else d.name) == value]
+        return found, searched or listing
 
 
 def _agrees(guest: GuestInfo, row: GuestRow, criterion: Mapping[str, object]) -> bool:

@@ -11,6 +11,7 @@ from xenparley.application.channels import ChannelSet
 from xenparley.domain.errors import (
     DeadlineExceeded,
     InvalidInput,
+    NoChannel,
     NotFound,
     XenparleyError,
 )
@@ -88,6 +89,24 @@ class Reader:
             rows = self._run(plan, domids, deadline, out)
             if rows is not None:
                 return self._join(plan, rows, observed_at, out)
+
+    def live_or_why(
+        self,
+        fields: Collection[Field],
+        deadline: float,
+        *,
+        domids: Collection[int] | None = None,
+    ) -> tuple[Listing, NoChannel | None]:
+        """List living guests; nobody who can is no error here: definitions may still be told."""
+        try:
+            return self.live(fields, deadline, domids=domids), None
+        except NoChannel as exc:
+            listing = Listing(
+                guests=(),
+                incomplete={a.channel: a.reason for a in exc.attempts},
+                observed_at=time.time(),
+            )
+            return listing, exc
 
     def _run(
         self,
@@ -196,15 +215,18 @@ class Reader:
         call: Callable[..., Sequence[GuestRow]],
         deadline: float,
         out: dict[str, str],
+        *,
+        without: Collection[str] = (),
     ) -> tuple[list[Definition], bool]:
         """Ask every channel that keeps definitions, the one with most authority first.
 
-        Returns them, and whether there was any channel to ask. What failed is in ``out``.
+        Returns them, and whether there was any channel to ask. What failed is in ``out``;
+        channels in ``without`` are left out.
         """
         offering: list[tuple[tuple[int, int, float, str], Offer]] = []
         for view in self._channels.views():
             offer = view.offer(capability)
-            if offer is not None:
+            if offer is not None and view.name not in without:
                 place = (
                     self._prefer.index(view.name)
                     if view.name in self._prefer
@@ -248,12 +270,14 @@ class Reader:
         if not all_ and not _OF_DEFINITIONS & set(fields):
             return self.live(fields, deadline)
         # Both are joined on the UUID: it is always asked for.
-        live = self.live({*fields, Field.UUID}, deadline)
+        live, unseen = self.live_or_why({*fields, Field.UUID}, deadline)
         incomplete = dict(live.incomplete)
         out: dict[str, str] = {}
         found, any_keeper = self.all_definitions(fields, deadline, out)
         incomplete.update(out)
         kept, conflicts = merge(found)
+        if unseen is not None and not found:
+            raise unseen
         known = any_keeper and not out
         reason = why_unknown(any_keeper, out)
         index = {d.uuid: d for d in kept if d.uuid is not None}
@@ -263,7 +287,7 @@ class Reader:
             # Where nobody tells handles, a living guest and its definition meet by name.
             nameless = {g.name for g in live.guests if g.uuid is None}
             guests += [
-                defined_info(d, fields, live.observed_at)
+                defined_info(d, fields, live.observed_at, unseen)
                 for d in kept
                 if (d.uuid is None or d.uuid not in living) and d.name not in nameless
             ]
@@ -337,8 +361,16 @@ def with_definition(
     )
 
 
-def defined_info(d: Definition, fields: Collection[Field], observed_at: float) -> GuestInfo:
-    """Make the observation of a definition that nobody lives by."""
+def defined_info(
+    d: Definition,
+    fields: Collection[Field],
+    observed_at: float,
+    unseen: NoChannel | None = None,
+) -> GuestInfo:
+    """Make the observation of a definition that nobody lives by.
+
+    ``unseen`` is why nobody can tell which guests live: then it is not known to be shut off.
+    """
     values = dict(d.row.values)
     values[Field.DEFINED] = True
     absent: dict[Field, str] = {
@@ -346,6 +378,8 @@ def defined_info(d: Definition, fields: Collection[Field], observed_at: float) -
         for f in fields
         if f not in values and f not in _NOT_OF_DEFINITIONS
     }
+    if unseen is not None:
+        absent[Field.DOMID] = absent[Field.STATE] = str(unseen)
     if d.row.absent:
         absent.update(d.row.absent)
     told: dict[Field, str] = dict.fromkeys(values, d.channel)

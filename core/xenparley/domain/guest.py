@@ -112,8 +112,12 @@ class GuestInfo:
 
     @property
     def phase(self) -> Phase | None:
-        """The phase of its life; None when no channel could tell the state of a living guest."""
-        if self.domid is not None and self.state is None:
+        """The phase of its life; None when no channel could tell.
+
+        That is so for a living guest whose state nobody tells, and for a definition where
+        nobody tells which guests live.
+        """
+        if self.state is None and (self.domid is not None or Field.STATE in self.missing):
             return None
         return derive_phase(
             self.state if self.domid is not None else None, self.reason, bool(self.defined)

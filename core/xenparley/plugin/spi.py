@@ -164,7 +164,11 @@ class CommandSpec(NamedTuple):
 
 
 class Registrar(Protocol):
-    """What the hook gets. Raises PluginError for a name that is taken or a bad declaration."""
+    """What the hook gets. Raises PluginError for a bad declaration, or a name given twice.
+
+    Names that other plugins have are settled when all have registered: see
+    :mod:`xenparley.plugin.registry`.
+    """
 
     def adapter(self, spec: AdapterSpec) -> None:
         """Register an adapter."""

@@ -22,6 +22,7 @@ class Inventory(Protocol):
     ) -> Sequence[GuestRow]:
         """Return a row for each living guest, Domain 0 included (only ``domids``, when given).
 
+        The offer must list Field.DOMID among its fields, or it is never planned.
         ``row.uuid`` is the handle where Field.UUID was asked or costs nothing. A guest that
         vanishes while it is read is left out; an id that isn't living is no error.
         Raises AccessRefused, ChannelLost, ProtocolError, DeadlineExceeded.
