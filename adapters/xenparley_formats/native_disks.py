@@ -54,7 +54,7 @@ def disk_type(driver: str | None) -> str:
 
 
 def parse_uname(text: str, *, bare: bool = False, tap2: bool = False) -> Source:
-    """Read ``driver:path`` or ``tap:format:path``.
+    """Read ``driver:path``, ``tap:format:path`` or ``tap2:tapdisk:format:path``.
 
     ``bare``: a path without a driver is a device (XM). ``tap2``: the device is a ``tap2`` one, so
     a ``tap:`` source is served by it. Raises Unreadable.
@@ -66,6 +66,8 @@ def parse_uname(text: str, *, bare: bool = False, tap2: bool = False) -> Source:
         raise Unreadable(f"a disk's source without its driver: {shown(text)}")
     form: str | None = None
     if driver in ("tap", "tap2"):
+        # blktap2 may say by which program: tap2:tapdisk:aio:/p
+        path = path.removeprefix("tapdisk:")
         word, colon, path = path.partition(":")
         form = _TAP.get(word)
         if not colon or form is None:

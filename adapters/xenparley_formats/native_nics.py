@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from xenparley.domain.config import Interface
 from xenparley_formats.native_run import WriteLog, shown
-from xenparley_formats.native_words import parse_rate, rate_text
+from xenparley_formats.native_words import parse_credit, parse_rate, rate_text
 
 __all__ = ["HOST_NAME", "NIC_KEYS", "nic_words", "parse_nic"]
 
@@ -38,7 +38,8 @@ def parse_nic(words: Mapping[str, str]) -> Interface:
     rate: int | None = None
     interval: int | None = None
     if words.get("rate"):
-        rate, interval = parse_rate(words["rate"])
+        said = words["rate"]
+        rate, interval = parse_credit(said) if "," in said else parse_rate(said)
     backend = words.get("backend") or None
     return Interface(
         type="bridge" if bridge or script == _BRIDGE else "ethernet",

@@ -22,6 +22,7 @@ __all__ = [
     "number",
     "online_mask",
     "online_of",
+    "parse_credit",
     "parse_pci",
     "parse_rate",
     "rate_text",
@@ -43,6 +44,7 @@ _PCI = re.compile(
     re.ASCII,
 )
 _RATE = re.compile(r"([0-9]{1,15})([GMKgmk]?)([Bb])/s(?:@([0-9]{1,12})(ms|us|s))?", re.ASCII)
+_CREDIT = re.compile(r"([0-9]{1,15}),([0-9]{1,12})", re.ASCII)
 _PER_MICRO = {"us": 1, "ms": 1000, "s": 1_000_000}
 _RANGE = re.compile(r"(\^?)([0-9]{1,5})(?:-([0-9]{1,5}))?", re.ASCII)
 _MAX_CPU = 16383
@@ -138,6 +140,21 @@ def parse_rate(text: str) -> tuple[int, int | None]:
     if micro is not None and not 1 <= micro <= 0xFFFFFFFF:
         raise Unreadable(f"no possible interval: {shown(text)}")
     return size // 1024, micro
+
+
+def parse_credit(text: str) -> tuple[int, int]:
+    """Read ``62500,50000``, bytes in microseconds, as xend shows a living interface's rate.
+
+    Returns what :func:`parse_rate` does: xend's KB are 1000 bytes, libvirt takes them for KiB.
+    """
+    match = _CREDIT.fullmatch(text.strip())
+    if match is None:
+        raise Unreadable(f"not a rate: {shown(text)}")
+    size, interval = int(match[1]), int(match[2])
+    rate = size * 1000 // interval if interval else 0
+    if not (0 < rate <= 0xFFFFFFFF and interval <= 0xFFFFFFFF):
+        raise Unreadable(f"no possible rate: {shown(text)}")
+    return rate, interval
 
 
 def rate_text(kib_s: int, interval_us: int | None = None) -> str:

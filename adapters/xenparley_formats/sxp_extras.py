@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from xenparley.domain.config import Extra
 from xenparley.domain.errors import ParseError
 from xenparley.domain.identity import printable
-from xenparley_formats.native_run import WriteLog
+from xenparley_formats.native_run import Unreadable, WriteLog
 from xenparley_formats.sxp_node import FORMAT
 from xenparley_wire.sxp import Sexp, loads
 from xenparley_wire.sxp_tree import key_of
@@ -44,8 +44,30 @@ def pieces(extras: Iterable[Extra], log: WriteLog, place: str) -> list[tuple[str
     return found
 
 
-def with_extras(node: list[Sexp], extras: Iterable[Extra], log: WriteLog, place: str) -> list[Sexp]:
-    """Return a device's expression with the pieces behind it that it doesn't say itself."""
-    said = {key_of(item) for item in node[1:]}
-    more = [tree for _, tree in pieces(extras, log, place) if key_of(tree) not in said]
-    return [*node, *more]
+def with_extras(
+    node: list[Sexp],
+    extras: Iterable[Extra],
+    log: WriteLog,
+    place: str,
+    read: Callable[[list[Sexp]], object] | None = None,
+) -> list[Sexp]:
+    """Return a device's expression with its pieces behind it.
+
+    A piece with a key that the expression has itself is another spelling: it takes its place if
+    ``read`` then reads the same device.
+    """
+    said = {key_of(item): number for number, item in enumerate(node) if number}
+    result = list(node)
+    for _, tree in pieces(extras, log, place):
+        number = said.get(key_of(tree))
+        if number is None:
+            result.append(tree)
+        elif read is not None:
+            other = [*node[:number], tree, *node[number + 1 :]]
+            try:
+                same = read(other) == read(node)
+            except Unreadable:
+                same = False
+            if same:
+                result[number] = tree
+    return result

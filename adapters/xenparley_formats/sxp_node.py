@@ -39,6 +39,7 @@ class Taking:
         self.place = place
         self._rest: list[Sexp | None] = list(node[1:])
         self._found: dict[str, list[int]] = {}
+        self._taken: dict[str, list[Sexp]] = {}
         for number, item in enumerate(self._rest):
             key = key_of(item) if item is not None else None
             if key is not None:
@@ -60,7 +61,10 @@ class Taking:
         number = numbers.pop(0)
         item = self._rest[number]
         self._rest[number] = None
-        return item if isinstance(item, list) else None
+        if not isinstance(item, list):
+            return None
+        self._taken.setdefault(key, item)
+        return item
 
     def nodes(self, key: str) -> Iterator[list[Sexp]]:
         """Take every part with this key."""
@@ -104,6 +108,7 @@ class Taking:
 
     def put_back(self, node: list[Sexp]) -> None:
         """Leave a part that was taken to the rest after all."""
+        self._taken.pop(str(node[0]), None)
         self._rest.append(node)
 
     def drop(self, keys: tuple[str, ...]) -> None:
@@ -119,6 +124,9 @@ class Taking:
             if item is None:
                 continue
             key = key_of(item) or ""
+            # xend 3.0.4 says some things twelve times
+            if item == self._taken.get(key):
+                continue
             if self.log.strict:
                 self.log.doubt(self.where(key), "unknown")
             extras.append(kept(f"{prefix}{key}", item))

@@ -128,6 +128,8 @@ class _Reader:
     def _vcpus(self) -> Vcpus:
         top = self._top
         count = top.word("vcpus", lambda text: whole(text, 1 << 16))
+        if count == 0:
+            self._log.doubt("vcpus", "no virtual CPU; read as one")
         maximum = count or 1
         current = None
         mask = top.peek("vcpu_avail")
@@ -184,7 +186,7 @@ class _Reader:
                 self._log.problem("image", f"unknown kind of image: {shown(kind)}")
             boot = evolve(boot, virt=_KINDS.get(kind, "pv"))
             image = Taking(inner, self._log, "image")
-            boot, style = read_image(image, values, boot)
+            boot, style = read_image(image, values, boot, version=self._version)
         hvm = boot.virt == "hvm"
         values["clock"] = read_clock(top, image, hvm=hvm)
         if image is not None:
@@ -216,7 +218,9 @@ class _Reader:
                     bootable = any(extra.text == "(bootable 1)" for extra in disk.extras)
                     (boots if bootable else found["disks"]).append(disk)
                 elif kind == "vif":
-                    found["interfaces"].append(read_nic(inner, self._log, place))
+                    found["interfaces"].append(
+                        read_nic(inner, self._log, place, version=self._version)
+                    )
                 elif kind == "pci":
                     functions, extras = read_pci(inner, self._log, place)
                     found["pci"] += functions

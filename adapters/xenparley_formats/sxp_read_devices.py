@@ -18,10 +18,12 @@ from xenparley_formats.native_disks import (
     parse_mode,
     parse_target,
     parse_uname,
+    uname_text,
 )
 from xenparley_formats.native_graphics import GRAPHICS_KEYS, kind_of, parse_graphics
 from xenparley_formats.native_nics import NIC_KEYS, parse_nic
 from xenparley_formats.native_run import ReadLog, Unreadable, shown
+from xenparley_formats.native_words import rate_text
 from xenparley_formats.sxp_node import Taking, kept
 from xenparley_wire.sxp import Sexp
 
@@ -54,9 +56,10 @@ def read_disk(node: list[Sexp], log: ReadLog, place: str) -> Disk:
         said = parse_uname(uname, tap2=node[0] == "tap2")
         source = DiskSource(type=said.type, path=said.path)
         driver, form = said.driver, said.format
-    readonly, shareable = parse_mode(take.text("mode") or "")
+    mode = take.text("mode") or ""
+    readonly, shareable = parse_mode(mode)
     backend = _backend(take)
-    return Disk(
+    disk = Disk(
         target=target,
         device="cdrom" if kind == "cdrom" else "disk",
         source=source,
@@ -68,16 +71,34 @@ def read_disk(node: list[Sexp], log: ReadLog, place: str) -> Disk:
         backend_domain=backend,
         extras=take.rest(),
     )
+    # other spellings are written again: tap2:tapdisk:aio:/p, (mode rw)
+    if uname and uname != uname_text(disk):
+        disk = _with(disk, kept("uname", ["uname", uname]))
+    if mode in ("rw", "ro"):
+        disk = _with(disk, kept("mode", ["mode", mode]))
+    return disk
 
 
-def read_nic(node: list[Sexp], log: ReadLog, place: str) -> Interface:
-    """Read ``(vif (mac ...) (bridge ...) ...)``. Raises Unreadable."""
+def _with(disk: Disk, extra: Extra) -> Disk:
+    return evolve(disk, extras=(*disk.extras, extra))
+
+
+def read_nic(node: list[Sexp], log: ReadLog, place: str, *, version: int) -> Interface:
+    """Read ``(vif (mac ...) (bridge ...) ...)``. Raises Unreadable.
+
+    Since 3.1 ``(type ioemu)`` is not what each emulated card is: it is kept.
+    """
     take = Taking(node, log, place)
     keys = tuple(key for key in NIC_KEYS if key != "type")
-    if take.peek("type") in ("netfront", "ioemu", ""):
+    if take.peek("type") in (("netfront", "") if version >= 4 else ("netfront", "ioemu", "")):
         keys = NIC_KEYS
-    nic = parse_nic(take.words(keys))
-    return evolve(nic, extras=take.rest())
+    words = take.words(keys)
+    nic = parse_nic(words)
+    extras = take.rest()
+    rate = words.get("rate")
+    if rate and nic.rate_kib_s and rate != rate_text(nic.rate_kib_s, nic.rate_interval_us):
+        extras += (kept("rate", ["rate", rate]),)
+    return evolve(nic, extras=extras)
 
 
 def read_vfb(

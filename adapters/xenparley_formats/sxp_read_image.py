@@ -37,7 +37,9 @@ def _truth(text: str) -> bool:
     return whole(text) != 0
 
 
-def read_image(take: Taking, values: dict[str, Any], boot: Boot) -> tuple[Boot, dict[str, str]]:
+def read_image(
+    take: Taking, values: dict[str, Any], boot: Boot, *, version: int
+) -> tuple[Boot, dict[str, str]]:
     """Take an image: fields of GuestConfig go into ``values``.
 
     Returns the boot and the words of a display in the old style.
@@ -64,7 +66,7 @@ def read_image(take: Taking, values: dict[str, Any], boot: Boot) -> tuple[Boot, 
         values["emulator"] = emulator
     extras: tuple[Extra, ...] = ()
     if hvm:
-        boot, extras = _hvm(take, values, boot)
+        boot, extras = _hvm(take, values, boot, version)
     style: dict[str, str] = {}
     if any(_says(take, kind) for kind in ("vnc", "sdl")):
         style = take.words(GRAPHICS_KEYS)
@@ -77,7 +79,9 @@ def _says(take: Taking, key: str) -> bool:
     return value is not None and value not in ("", "0")
 
 
-def _hvm(take: Taking, values: dict[str, Any], boot: Boot) -> tuple[Boot, tuple[Extra, ...]]:
+def _hvm(
+    take: Taking, values: dict[str, Any], boot: Boot, version: int
+) -> tuple[Boot, tuple[Extra, ...]]:
     """Take what only hvm images say."""
     order = take.word("boot", boot_devices) or ()
     # xm always says an order; with a kernel the first is never used
@@ -97,7 +101,7 @@ def _hvm(take: Taking, values: dict[str, Any], boot: Boot) -> tuple[Boot, tuple[
     values["serials"] = _chars(take, "serial")
     values["parallels"] = _chars(take, "parallel")
     values["sounds"] = _sounds(take, extras)
-    values["disks"] = tuple(_drives(take))
+    values["disks"] = tuple(_drives(take, version))
     return boot, tuple(extras)
 
 
@@ -146,10 +150,13 @@ def _sounds(take: Taking, extras: list[Extra]) -> tuple[Sound, ...]:
     return tuple(Sound(model=card) for card in said.split(",") if card)
 
 
-def _drives(take: Taking) -> list[Disk]:
-    """Take the CD-ROM of releases before 3.0.3, and floppies."""
+def _drives(take: Taking, version: int) -> list[Disk]:
+    """Take the CD-ROM of releases before 3.0.3 (later ones don't look at it), and floppies."""
     found = []
-    for key, target in (("cdrom", "hdc"), ("fda", "fda"), ("fdb", "fdb")):
+    drives = [("fda", "fda"), ("fdb", "fdb")]
+    if version == 1:
+        drives.insert(0, ("cdrom", "hdc"))
+    for key, target in drives:
         path = take.text(key)
         if not path:
             continue

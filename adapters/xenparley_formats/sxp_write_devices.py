@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from attrs import fields_dict
+from attrs import evolve, fields_dict
 
 from xenparley.domain.config import Disk, Graphics, HostPci, Interface
 from xenparley.domain.errors import InvalidInput
@@ -12,9 +12,10 @@ from xenparley.domain.identity import printable
 from xenparley_formats.native_disks import bus_of, disk_type, mode_text, plain_target, uname_text
 from xenparley_formats.native_graphics import graphics_words
 from xenparley_formats.native_nics import nic_words
-from xenparley_formats.native_run import Unsayable, WriteLog, shown, unsaid
+from xenparley_formats.native_run import ReadLog, Unsayable, WriteLog, shown, unsaid
 from xenparley_formats.sxp_extras import with_extras
 from xenparley_formats.sxp_node import FORMAT
+from xenparley_formats.sxp_read_devices import read_disk, read_nic
 from xenparley_wire.sxp import Sexp
 
 __all__ = [
@@ -143,7 +144,15 @@ def write_disk(
             log.lose(f"{place}/backenddomain", "Domain 0 named: it is the default")
         else:
             node.append(["backend", disk.backend_domain])
-    return with_extras(node, disk.extras, log, place)
+    return with_extras(node, disk.extras, log, place, _same_disk)
+
+
+def _same_disk(node: list[Sexp]) -> Disk:
+    return evolve(read_disk(node, ReadLog(""), ""), extras=())
+
+
+def _same_nic(node: list[Sexp]) -> Interface:
+    return evolve(read_nic(node, ReadLog(""), "", version=4), extras=())
 
 
 def write_nic(nic: Interface, log: WriteLog, place: str, *, version: int, hvm: bool) -> list[Sexp]:
@@ -152,7 +161,7 @@ def write_nic(nic: Interface, log: WriteLog, place: str, *, version: int, hvm: b
     words = nic_words(nic, log, place, hvm=hvm, ioemu=version < 4)
     node: list[Sexp] = ["vif"]
     node += [[key, value] for key, value in words]
-    return with_extras(node, nic.extras, log, place)
+    return with_extras(node, nic.extras, log, place, _same_nic)
 
 
 def write_graphics(graphics: Graphics, log: WriteLog, place: str) -> list[Sexp] | None:
