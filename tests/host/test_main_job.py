@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -253,3 +255,24 @@ def test_a_persistent_host_is_found_again(tmp_path):
     with xenparley.connect(uri) as host:
         assert host.find("pv").domid == domid
         assert host.find("pv").phase is Phase.ACTIVE
+
+
+def test_a_child_process_is_told_to_connect_again(tmp_path):
+    script = tmp_path / "forks.py"
+    script.write_text(
+        "import os, warnings, xenparley\n"
+        "warnings.simplefilter('ignore')\n"
+        "host = xenparley.connect('sim:')\n"
+        "host.list()\n"
+        "child = os.fork()\n"
+        "if not child:\n"
+        "    try:\n"
+        "        host.list()\n"
+        "    except xenparley.Unavailable as error:\n"
+        "        os._exit(7 if 'fork' in str(error) else 8)\n"
+        "    os._exit(9)\n"
+        "assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7\n"
+        "assert len(host.list()) == 1\n"
+        "host.close()\n"
+    )
+    subprocess.run([sys.executable, str(script)], check=True, timeout=60)

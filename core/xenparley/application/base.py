@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
@@ -38,12 +39,16 @@ class HostBase:
         self._finder = Finder(channels, self._reader, prefer)
         self._dispatcher = Dispatcher(channels, self._reader, prefer)
         self._closed = False
+        self._pid = os.getpid()
         self._streams: list[EventStream] = []
 
     def _deadline(self, timeout: float | None) -> float:
         """Turn a timeout in seconds (None: the connection's) into a deadline."""
         if self._closed:
             raise Unavailable("the connection is closed")
+        if os.getpid() != self._pid:
+            # Its threads stayed behind in the parent, which still uses the sockets.
+            raise Unavailable("the connection was made before a fork; connect again")
         seconds = self._timeout if timeout is None else timeout
         if not 0 <= seconds < float("inf"):
             raise InvalidInput(f"not a timeout in seconds: {seconds!r}")

@@ -68,8 +68,11 @@ class ChannelSet:
             Attempt(s.name, s.reason or s.state) for s in self.statuses() if s.state != "available"
         ]
         detail = "; ".join(f"{a.channel}: {a.reason}" for a in attempts)
+        if not detail:
+            # Channels there are, but none that can do this.
+            detail = "; ".join(f"{name}: cannot" for name in self._handles)
         return NoChannel(
-            f"{message} ({detail})" if detail else f"{message} (no adapter is installed for it)",
+            f"{message} ({detail or 'no adapter is installed for it'})",
             operation=operation,
             attempts=attempts,
             retry_safe=True,
