@@ -332,6 +332,8 @@ def test_a_machine_without_xen_says_so(tmp_path):
     channel.close()
 
 
+# Python 3.12 and later warn of a fork beside threads; workers of other tests may still end.
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_an_ordinary_user_is_told_what_is_needed():
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)

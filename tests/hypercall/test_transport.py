@@ -271,6 +271,8 @@ def _smaps(address):
     return []
 
 
+# Python 3.12 and later warn of a fork beside threads, which is what this is about.
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_forked_child_makes_its_own_worker():
     opened = session(CURRENT)
     assert len(listing(opened, soon())) == 5
