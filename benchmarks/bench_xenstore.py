@@ -66,9 +66,8 @@ def daemon(request):
         for (kind, task), times in MEDIANS.items()
         if kind == request.param
     ]
-    writer = request.config.get_terminal_writer()
-    for line in ["", *lines]:
-        writer.line(line)
+    with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        print("", *lines, sep="\n")
 
 
 class Ours:

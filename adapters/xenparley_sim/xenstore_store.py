@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from xenparley_wire.xenstore_types import Access, Permission
 
 from .xenstore_tree import ROOT_PERMISSIONS, StoreFault, TreeNode, count, find, put, take_out
+from .xenstore_watches import Watches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
@@ -27,12 +28,6 @@ class Quota(NamedTuple):
     transactions: int = 10
     node_size: int = 2048
     permissions: int = 5
-
-
-class _Watch(NamedTuple):
-    token: str
-    owner: Hashable
-    tell: Callable[[str, str], None]
 
 
 class _Transaction:
@@ -61,7 +56,7 @@ class Store:
         self._root = TreeNode(b"", ROOT_PERMISSIONS, {}, 1)
         self._transactions: dict[int, _Transaction] = {}
         self._next_transaction = 1
-        self._watches: dict[str, list[_Watch]] = {}
+        self._watches = Watches()
         self._introduced: set[int] = {0}
         for path in ("/tool", "/tool/xenstored", "/local", "/local/domain", "/vm"):
             self.mkdir(path)
@@ -210,7 +205,7 @@ class Store:
                 root = change(root)
             self._root = root
             for path, removal in state.events:
-                self._fire(path, removal)
+                self._watches.fire(path, removal)
 
     # Watches
 
@@ -224,38 +219,21 @@ class Store:
     ) -> None:
         """Have ``tell(path, token)`` called for each change at or below a path, and once now."""
         with self._lock:
-            listed = self._watches.get(path, [])
-            if any(each.token == token and each.owner == owner for each in listed):
-                raise StoreFault("EEXIST")
-            mine = sum(
-                each.owner == owner for several in self._watches.values() for each in several
-            )
-            if domain and self.quota.watches and mine >= self.quota.watches:
+            limit = self.quota.watches
+            if domain and limit and self._watches.count(owner) >= limit:
                 raise StoreFault("ENOSPC")
-            self._watches[path] = [*listed, _Watch(token, owner, tell)]
+            self._watches.add(path, token, owner, tell)
             tell(path, token)
 
     def unwatch(self, path: str, token: str, owner: Hashable) -> None:
         """Take one watch away."""
         with self._lock:
-            listed = self._watches.get(path, [])
-            for each in listed:
-                if each.token == token and each.owner == owner:
-                    listed.remove(each)
-                    if not listed:
-                        del self._watches[path]
-                    return
-            raise StoreFault("ENOENT")
+            self._watches.remove(path, token, owner)
 
     def forget(self, owner: Hashable) -> None:
         """Take all of an owner's watches away."""
         with self._lock:
-            for path in list(self._watches):
-                kept = [each for each in self._watches[path] if each.owner != owner]
-                if kept:
-                    self._watches[path] = kept
-                else:
-                    del self._watches[path]
+            self._watches.forget(owner)
 
     # Domains
 
@@ -264,7 +242,7 @@ class Store:
         with self._lock:
             if domain_id not in self._introduced:
                 self._introduced.add(domain_id)
-                self._fire("@introduceDomain", False)
+                self._watches.fire("@introduceDomain", False)
 
     def release(self, domain_id: int) -> None:
         """Stop serving a domain; ``@releaseDomain`` fires."""
@@ -272,12 +250,12 @@ class Store:
             if domain_id not in self._introduced or not domain_id:
                 raise StoreFault("ENOENT" if domain_id else "EINVAL")
             self._introduced.discard(domain_id)
-            self._fire("@releaseDomain", False)
+            self._watches.fire("@releaseDomain", False)
 
     def domain_changed(self) -> None:
         """A domain shut down or is dying: ``@releaseDomain`` fires."""
         with self._lock:
-            self._fire("@releaseDomain", False)
+            self._watches.fire("@releaseDomain", False)
 
     def introduced(self, domain_id: int) -> bool:
         """Say whether a domain is served."""
@@ -320,7 +298,7 @@ class Store:
             state = self._state(transaction)
             if state is None:
                 self._root = change(self._root)
-                self._fire(path, removal)
+                self._watches.fire(path, removal)
                 return
             state.touched.add(path)
             state.root = change(state.root)
@@ -363,21 +341,6 @@ class Store:
             access = listed[0].access
         if access not in (Access.BOTH, wanted):
             raise StoreFault("EACCES")
-
-    def _fire(self, path: str, removal: bool) -> None:
-        """Tell watches on the path, above it and, for a removal, below it."""
-        above = path
-        while True:
-            for each in tuple(self._watches.get(above, ())):
-                each.tell(path, each.token)
-            if above == "/" or above.startswith("@"):
-                break
-            above = above.rpartition("/")[0] or "/"
-        if removal:
-            inside = f"{path}/"
-            for watched in [name for name in self._watches if name.startswith(inside)]:
-                for each in tuple(self._watches[watched]):
-                    each.tell(watched, each.token)
 
 
 def _owned(root: TreeNode, domain: int) -> int:

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from xenparley.domain.errors import InvalidInput
 
 from .xenstore_types import ABSOLUTE_PATH_MAX, RELATIVE_PATH_MAX
 
-__all__ = ["check_domain_id", "check_path", "check_token", "check_watch_path", "join", "parent"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = [
+    "check_domain_id",
+    "check_path",
+    "check_token",
+    "check_watch_path",
+    "join",
+    "parent",
+    "path_payloads",
+]
 
 _ALLOWED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-/_@"
+_ALLOWED_NUL = _ALLOWED + b"\0"
 # 4.22 may name the domain: @releaseDomain/5.
 _SPECIAL = re.compile(r"@[A-Za-z0-9\-_/]+\Z").match
 _TOKEN = re.compile(r"[\x20-\x7e]+\Z").match
@@ -44,6 +57,30 @@ def check_path(path: str) -> bytes:
             )
         raise InvalidInput(f"not a XenStore path: {path!r}")
     return data
+
+
+def path_payloads(paths: Sequence[str]) -> list[bytes]:
+    """Return the payload (path and NUL) of each path, as :func:`check_path` would take them.
+
+    Checked all at once: for many short paths several times faster than one by one.
+    """
+    try:
+        data = "\0".join(paths).encode("ascii")
+    except UnicodeEncodeError:
+        data = b"\0\0"
+    ended = b"\0%b\0" % data
+    if (
+        data.translate(None, _ALLOWED_NUL)
+        or b"//" in data
+        or b"/\0" in ended
+        or b"\0\0" in ended
+        or len(data) > RELATIVE_PATH_MAX * len(paths)
+        or data.count(b"\0") != len(paths) - 1
+        or max(map(len, paths)) > RELATIVE_PATH_MAX
+    ):
+        # Some path is wrong, or right and unusual.
+        return [check_path(path) + b"\0" for path in paths]
+    return [path + b"\0" for path in data.split(b"\0")]
 
 
 def check_watch_path(path: str) -> bytes:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from xenparley.domain.errors import ProtocolError, XenparleyError
 from xenparley_wire import xenstore_replies as replies
 from xenparley_wire import xenstore_requests as requests
-from xenparley_wire.xenstore_paths import check_path
+from xenparley_wire.xenstore_paths import path_payloads
 from xenparley_wire.xenstore_types import MessageType
 
 from .errors import CHANNEL, store_error
@@ -45,11 +45,10 @@ def read_many(
     failure: XenparleyError | None = None
     exchange = connection.exchange(deadline)
     queued = 0
-    check = check_path
     while queued < len(paths) or exchange.in_flight:
         if queued < len(paths):
             end = min(queued + WINDOW - exchange.in_flight, len(paths))
-            burst = [(kind, check(path) + b"\0") for path in paths[queued:end]]
+            burst = [(kind, payload) for payload in path_payloads(paths[queued:end])]
             index.update(zip(exchange.send(burst, transaction_id), range(queued, end), strict=True))
             queued = end
         for got, request_id, _, payload in exchange.take(_LOW if queued < len(paths) else 0):

@@ -19,6 +19,7 @@ from xenparley_wire.xenstore_paths import (
     check_watch_path,
     join,
     parent,
+    path_payloads,
 )
 from xenparley_wire.xenstore_types import (
     SINCE,
@@ -178,6 +179,25 @@ def test_a_path_is_taken_only_if_a_daemon_would_take_it(text):
         assert not good
     else:
         assert good
+
+
+@given(st.lists(st.one_of(good_paths, st.text("ab/\0 é", max_size=8)), min_size=1, max_size=6))
+def test_paths_checked_at_once_are_checked_as_one_by_one(paths):
+    try:
+        expected = [check_path(path) + b"\0" for path in paths]
+    except InvalidInput:
+        with pytest.raises(InvalidInput):
+            path_payloads(paths)
+    else:
+        assert path_payloads(paths) == expected
+
+
+def test_long_paths_checked_at_once():
+    longest = "/" + "x" * 3071
+    assert path_payloads([longest, "/a"]) == [longest.encode() + b"\0", b"/a\0"]
+    for bad in (["/a", longest + "x"], ["x" * 2049, "/a"]):
+        with pytest.raises(InvalidInput):
+            path_payloads(bad)
 
 
 def test_special_watches_and_domain_ids():
