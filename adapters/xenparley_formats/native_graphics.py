@@ -52,8 +52,8 @@ def parse_graphics(words: Mapping[str, str], kind: str) -> Graphics:
     number = words.get("vncdisplay")
     port = -1
     if number:
-        port = whole(number, 65535)
-        port += VNC_BASE if port < VNC_BASE else 0
+        # libvirt takes numbers from 5900 on for ports; xend adds 5900 to them, too
+        port = VNC_BASE + whole(number, 65535 - VNC_BASE)
     unused = words.get("vncunused")
     auto = port < 0 or (bool(unused) and whole(unused or "0") != 0)
     listen = words.get("vnclisten") or None

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import evolve
-
 from xenparley.domain.errors import InvalidInput, ParseError
 from xenparley.domain.identity import printable
 from xenparley_formats.api import Reading, Writing
@@ -14,6 +12,7 @@ from xenparley_formats.options import check_options, yes_or_no
 from xenparley_formats.sxp_read import VERSIONS, config_from_sxp
 from xenparley_formats.sxp_write import TARGET, config_to_sxp
 from xenparley_wire.sxp import Sexp, dumps, loads
+from xenparley_wire.sxp_tree import key_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,6 +64,15 @@ def read(data: bytes, *, source: str, strict: bool = False, options: Mapping[str
     return Reading(config=config, warnings=log.worded())
 
 
+def _without_passwords(tree: list[Sexp]) -> None:
+    """Take every password out, also of pieces that only travel along."""
+    stack = [tree]
+    while stack:
+        node = stack.pop()
+        node[:] = [item for item in node if key_of(item) != "vncpasswd"]
+        stack += [item for item in node if isinstance(item, list)]
+
+
 def write(config: GuestConfig, *, lossy: bool = False, options: Mapping[str, str]) -> Writing:
     """Write a ``(vm ...)`` expression on one line. Option ``secrets=no`` leaves passwords out.
 
@@ -72,9 +80,8 @@ def write(config: GuestConfig, *, lossy: bool = False, options: Mapping[str, str
     """
     check_options(options, (VERSION, "secrets"), "sxp")
     version = _version(options)
-    if not yes_or_no(options, "secrets", True):
-        hidden = tuple(evolve(display, password=None) for display in config.graphics)
-        config = evolve(config, graphics=hidden)
     log = WriteLog(TARGET.format(version))
     tree = config_to_sxp(config, version=version, log=log)
+    if not yes_or_no(options, "secrets", True):
+        _without_passwords(tree)
     return log.finish(f"{dumps(tree)}\n", lossy=lossy)

@@ -93,7 +93,8 @@ def _hvm(
         if on is not None:
             features.append(Feature(name=name, state=None if on else "off"))
     values["features"] = tuple(features)
-    take.drop(("vcpus",))
+    # said once more for qemu-dm
+    take.drop(("vcpus", "vcpu_avail"))
     extras: list[Extra] = []
     if take.peek("usb") == "1":
         take.node("usb")

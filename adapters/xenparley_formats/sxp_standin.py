@@ -38,8 +38,9 @@ def _replaced(tree: list[Sexp], pieces: list[tuple[str, Sexp]]) -> list[Sexp]:
     found: list[Sexp] = []
     for node in tree:
         key = key_of(node)
-        if key == "image" and isinstance(node, list) and isinstance(node[1], list):
-            image = [inner.get(key_of(part) or "", part) for part in node[1]]
+        said = node[1] if key == "image" and len(node) > 1 else None
+        if isinstance(node, list) and isinstance(said, list):
+            image = [inner.get(key_of(part) or "", part) for part in said]
             found.append(["image", image, *node[2:]])
         else:
             found.append(whole.get(key or "", node))

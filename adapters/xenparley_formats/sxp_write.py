@@ -20,7 +20,7 @@ from xenparley_formats.sxp_write_devices import (
 )
 from xenparley_formats.sxp_write_image import Image, clock_words, old_style
 from xenparley_wire.sxp import MAX_DEPTH, Sexp
-from xenparley_wire.sxp_tree import key_of
+from xenparley_wire.sxp_tree import child, key_of
 
 __all__ = ["TARGET", "config_to_sxp"]
 
@@ -101,7 +101,7 @@ def _check_atoms(tree: list[Sexp], target: str) -> None:
                 try:
                     item.encode("utf-8", "surrogateescape")
                 except UnicodeEncodeError:
-                    wrong = f"characters that no bytes stand for: {shown(item)}"
+                    wrong = "characters that no bytes stand for"
             if wrong is not None:
                 raise Unrepresentable(target, [Problem(place, wrong)])
 
@@ -330,9 +330,11 @@ class _Writer:
         merged = [top[0], *self._merged(top[1:], "")]
         for key, tree in self._pieces:
             if key == "image+":
-                for node in merged[1:]:
-                    if isinstance(node, list) and node[0] == "image":
-                        node.append(tree)
+                image = child(merged, "image")
+                if image is None:
+                    self._log.lose("image", "what stood beside an image")
+                else:
+                    image.append(tree)
             elif key_of(tree) == "device":
                 merged.append(tree)
         return stand_in(merged, self._late, self._version)

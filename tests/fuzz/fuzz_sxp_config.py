@@ -1,0 +1,34 @@
+"""Fuzz guests in S-expressions: any bytes are a guest or a typed error, and guests are written.
+
+Run it where atheris is installed: ``python tests/fuzz/fuzz_sxp_config.py -max_total_time=20``.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import atheris
+
+with atheris.instrument_imports():
+    from xenparley_formats import sxp_format
+
+from xenparley.domain.errors import ConfigError, ParseError, Unrepresentable
+
+HEAD = b"(vm (name g) (memory 64) "
+
+
+def one_input(data: bytes) -> None:
+    """Try one input; any exception but the typed ones is a find."""
+    options = {"xend-config-version": str(1 + len(data) % 4)}
+    for document in (data, HEAD + data + b")"):
+        try:
+            config = sxp_format.read(document, source="fuzz", options=options).config
+            text = sxp_format.write(config, lossy=True, options=options).text
+        except (ParseError, ConfigError, Unrepresentable):
+            continue
+        sxp_format.read(text.encode("utf-8", "surrogateescape"), source="fuzz", options=options)
+
+
+if __name__ == "__main__":
+    atheris.Setup(sys.argv, one_input)
+    atheris.Fuzz()
