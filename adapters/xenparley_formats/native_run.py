@@ -78,6 +78,10 @@ class ReadLog(_Log):
         """Note what was not understood and is carried along."""
         self._add(self.problems if self.strict else self.warnings, self._place(place), message)
 
+    def ignored(self, place: str, message: str) -> None:
+        """Note what was understood, but means nothing to the host."""
+        self._add(self.warnings, self._place(place), message)
+
     def check(self, summary: str) -> None:
         """Raise ConfigError with every problem, if there is any."""
         if self.problems:

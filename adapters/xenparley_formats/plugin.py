@@ -9,6 +9,8 @@ __all__ = ["xenparley_register", "xenparley_spi"]
 
 xenparley_spi = (1, 0)
 
+_VERSION = {"xend-config-version": "1 to 4: Xen 3.0.2 and older, 3.0.3, 3.0.4, 3.1 and later"}
+_ARCH = {"arch": "the guest's architecture, which the file doesn't say (for reading)"}
 _SECRETS = {"secrets": "yes or no: whether passwords are written"}
 
 
@@ -42,9 +44,26 @@ def xenparley_register(registrar: Registrar) -> None:
             reader="xenparley_formats.sxp_format:read",
             writer="xenparley_formats.sxp_format:write",
             suffixes=(".sxp", ".sexpr"),
-            options={
-                "xend-config-version": "1 to 4: Xen 3.0.2 and older, 3.0.3, 3.0.4, 3.1 and later",
-                **_SECRETS,
-            },
+            options={**_VERSION, **_SECRETS},
+        )
+    )
+    registrar.format(
+        FormatSpec(
+            name="xm",
+            summary="xm's files in /etc/xen (Xen 3.0 to 4.4), read without executing them",
+            reader="xenparley_formats.xm_format:read",
+            writer="xenparley_formats.xm_format:write",
+            suffixes=(".xm",),
+            options={**_VERSION, **_ARCH, **_SECRETS},
+        )
+    )
+    registrar.format(
+        FormatSpec(
+            name="xl",
+            summary="xl.cfg (Xen 4.1 and later)",
+            reader="xenparley_formats.xl_format:read",
+            writer="xenparley_formats.xl_format:write",
+            suffixes=(".xl", ".xlcfg"),
+            options={**_ARCH, **_SECRETS},
         )
     )
