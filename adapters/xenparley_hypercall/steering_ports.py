@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from xenparley.domain.errors import InvalidInput, Unsupported
+from xenparley.domain.errors import InvalidInput, ProtocolError, Unsupported
 from xenparley.negotiation.capability import Role
 from xenparley.ports.lifecycle import Receipt
 from xenparley.ports.vcpus import VcpuInfo
@@ -27,6 +27,8 @@ __all__ = ["PORTS", "LifecyclePort", "SchedulerPort", "VcpuPort"]
 
 #: Words of the port that are not a hypercall's: SysRq keys go by way of XenStore.
 _SYSRQ: Final = "sysrq-"
+#: More than any release gives a guest (8192 for PV on x86).
+_MAX_VCPUS: Final = 8192
 #: (lowest, highest) of the parameters that the hypervisor takes without a look.
 _RANGES: Final[dict[str, tuple[int, int]]] = {"weight": (1, 65535), "cap": (0, 65534)}
 
@@ -97,6 +99,13 @@ def _not_dom0(operation: str, guest: GuestRef) -> None:
         )
 
 
+def _vcpu_count(info: DomainInfo) -> int:
+    """Return how many vCPUs the guest has; what is allocated goes by this number."""
+    if info.vcpus > _MAX_VCPUS:
+        raise ProtocolError(f"a guest with {info.vcpus} virtual CPUs: that can't be")
+    return info.vcpus
+
+
 class VcpuPort:
     """Implements :class:`xenparley.ports.vcpus.VcpusPort`, their number aside."""
 
@@ -109,7 +118,7 @@ class VcpuPort:
         def job(turn: Turn, session: Session, info: DomainInfo) -> list[VcpuInfo]:
             abi, cpus = session.abi, session.cpus(turn)
             found = []
-            for one in vcpus.vcpu_infos(turn, abi, info.domain, info.vcpus):
+            for one in vcpus.vcpu_infos(turn, abi, info.domain, _vcpu_count(info)):
                 hard, soft = vcpus.get_affinity(turn, abi, info.domain, one.vcpu, cpus)
                 found.append(
                     VcpuInfo(
@@ -204,9 +213,10 @@ def _scheduler_of(turn: Turn, session: Session, info: DomainInfo) -> int:
 
 def _parameters(turn: Turn, session: Session, info: DomainInfo) -> dict[str, int]:
     abi, number = session.abi, _scheduler_of(turn, session, info)
-    if not sched.is_per_vcpu(abi, number) or not info.vcpus:
+    count = _vcpu_count(info)
+    if not sched.is_per_vcpu(abi, number) or not count:
         return vcpus.get_parameters(turn, abi, info.domain, number)
-    each = vcpus.get_vcpu_parameters(turn, abi, info.domain, number, info.vcpus)
+    each = vcpus.get_vcpu_parameters(turn, abi, info.domain, number, count)
     found = dict(each[0].parameters)
     for one in each[1:]:
         for name, value in one.parameters.items():
@@ -239,8 +249,9 @@ def _set_parameters(
         )
         vcpus.set_parameters(turn, abi, info.domain, number, {**held, **values})
         return
-    each = vcpus.get_vcpu_parameters(turn, abi, info.domain, number, info.vcpus)
-    changed = [sched.VcpuParameters(one.vcpu, _changed(one, values, info.vcpus)) for one in each]
+    count = _vcpu_count(info)
+    each = vcpus.get_vcpu_parameters(turn, abi, info.domain, number, count)
+    changed = [sched.VcpuParameters(one.vcpu, _changed(one, values, count)) for one in each]
     vcpus.set_vcpu_parameters(turn, abi, info.domain, number, changed)
 
 

@@ -27,6 +27,9 @@ class LayoutSet(NamedTuple):
     last: tuple[int, ...]
     ops: dict[str, dict[str, Any]]
 
+    def __repr__(self) -> str:
+        return f"<{self.id}>"
+
     @property
     def id(self) -> str:
         """Name of the test."""
