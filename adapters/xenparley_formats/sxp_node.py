@@ -44,6 +44,9 @@ class Taking:
             key = key_of(item) if item is not None else None
             if key is not None:
                 self._found.setdefault(key, []).append(number)
+        # taken from their ends, which costs the same however many there are
+        for numbers in self._found.values():
+            numbers.reverse()
 
     def where(self, key: str) -> str:
         """Return the place of a part, for messages."""
@@ -58,7 +61,7 @@ class Taking:
         numbers = self._found.get(key)
         if not numbers:
             return None
-        number = numbers.pop(0)
+        number = numbers.pop()
         item = self._rest[number]
         self._rest[number] = None
         if not isinstance(item, list):
@@ -73,10 +76,9 @@ class Taking:
 
     def peek(self, key: str) -> str | None:
         """Return the value of the first part with this key, and leave it."""
-        for number in self._found.get(key, ()):
-            item = self._rest[number]
-            return atom_of(item) if isinstance(item, list) else None
-        return None
+        numbers = self._found.get(key)
+        item = self._rest[numbers[-1]] if numbers else None
+        return atom_of(item) if isinstance(item, list) else None
 
     def text(self, key: str) -> str | None:
         """Take the value of the first part with this key, if it is an atom; None: leave it."""

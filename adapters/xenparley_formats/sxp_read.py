@@ -8,12 +8,14 @@ from typing import Any
 from attrs import evolve
 
 from xenparley.domain.config import Boot, Disk, Extra, Graphics, GuestConfig, VcpuPin, Vcpus
+from xenparley.domain.config.validate import MAX_VCPUS
 from xenparley.domain.errors import InvalidInput
 from xenparley.domain.identity import canonical_uuid, check_domid
 from xenparley_formats.native_graphics import VNC_BASE, kind_of, parse_graphics
 from xenparley_formats.native_run import ReadLog, Unreadable, shown
 from xenparley_formats.native_view import libvirt_view
 from xenparley_formats.native_words import (
+    MAX_CPU,
     MIB,
     cpu_list,
     cpu_ranges,
@@ -127,7 +129,9 @@ class _Reader:
 
     def _vcpus(self) -> Vcpus:
         top = self._top
-        count = top.word("vcpus", lambda text: whole(text, 1 << 16))
+        count = top.word("vcpus", lambda text: whole(text, MAX_VCPUS))
+        if top.has("vcpus"):
+            self._log.problem("vcpus", f"not a number of virtual CPUs up to {MAX_VCPUS}")
         if count == 0:
             self._log.doubt("vcpus", "no virtual CPU; read as one")
         maximum = count or 1
@@ -162,14 +166,14 @@ class _Reader:
                 return said, ()
             if all(isinstance(cpu, str) for cpu in said):
                 return (_ranges(said) if said else None), ()
-            sets = [_ranges(cpus) if cpus else None for cpus in said]
+            sets = [_ranges(cpus) if cpus else None for cpus in said[:maximum]]
         except Unreadable as exc:
             self._log.doubt("cpus", exc.message)
             top.put_back(node)
             return None, ()
-        if len(sets) >= maximum and len(set(sets[:maximum])) == 1:
+        if len(sets) == maximum and len(set(sets)) == 1:
             return sets[0], ()
-        pins = [VcpuPin(vcpu=n, cpuset=cpus) for n, cpus in enumerate(sets[:maximum]) if cpus]
+        pins = [VcpuPin(vcpu=n, cpuset=cpus) for n, cpus in enumerate(sets) if cpus]
         return None, tuple(pins)
 
     def _image(self) -> dict[str, str]:
@@ -281,6 +285,9 @@ def _domid(text: str) -> int:
 
 def _ranges(cpus: Sexp) -> str:
     """Return a list of CPU numbers as ranges."""
-    if not isinstance(cpus, list) or not all(isinstance(cpu, str) for cpu in cpus):
+    if not isinstance(cpus, list):
         raise Unreadable("not a list of CPUs")
-    return cpu_ranges(cpu_list(",".join(str(cpu) for cpu in cpus)))
+    numbers = [cpu for cpu in cpus if isinstance(cpu, str) and cpu.isascii() and cpu.isdigit()]
+    if len(numbers) != len(cpus):
+        raise Unreadable("not a list of numbers of CPUs")
+    return cpu_ranges(whole(cpu, MAX_CPU) for cpu in numbers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from xenparley.domain.config import GuestConfig
+from xenparley.domain.config.validate import MAX_VCPUS
 from xenparley.domain.errors import InvalidInput, Problem, Unrepresentable
 from xenparley_formats.native_run import Unreadable, WriteLog, shown, unsaid
 from xenparley_formats.native_view import implied_console, implied_input
@@ -58,6 +59,8 @@ _SAID = frozenset(
         "autostart",
     )
 )
+# one expression is at most 10000 bytes on its way to xend
+_MAX_CPUS_TOLD = 20000
 _MANY = ("device", "usbdevice")
 _NEVER = ("domid", *VOLATILE)
 
@@ -75,6 +78,9 @@ def config_to_sxp(
     target = TARGET.format(version)
     if config.virt not in ("pv", "hvm"):
         raise Unrepresentable(target, [Problem("os/type", f"a {config.virt} guest")])
+    vcpus = config.vcpus
+    if not (1 <= vcpus.maximum <= MAX_VCPUS and config.vcpus_online >= 1):
+        raise Unrepresentable(target, [Problem("vcpu", f"not 1 to {MAX_VCPUS} virtual CPUs")])
     notes = log or WriteLog(target)
     tree = _Writer(config, notes, version).tree()
     _check_atoms(tree, target)
@@ -160,14 +166,23 @@ class _Writer:
         vcpus, log = self._config.vcpus, self._log
         try:
             every = cpu_list(vcpus.cpuset) if vcpus.cpuset else ()
-            pins = {pin.vcpu: cpu_list(pin.cpuset) for pin in vcpus.pins}
+            pins: dict[int, tuple[int, ...]] = {}
+            told = len(every) * vcpus.maximum
+            for pin in vcpus.pins:
+                if told > _MAX_CPUS_TOLD:
+                    break
+                pins[pin.vcpu] = cpu_list(pin.cpuset)
+                told += len(pins[pin.vcpu])
         except Unreadable as exc:
             log.lose("vcpu/@cpuset", exc.message)
             return None
         for number, pin in enumerate(vcpus.pins, 1):
             unsaid(log, f"cputune/vcpupin[{number}]", pin, ("vcpu", "cpuset"), FORMAT)
-        if pins and self._version < 4:
+        if vcpus.pins and self._version < 4:
             log.lose("cputune", "CPUs for each virtual CPU")
+            pins = {}
+        if vcpus.pins and told > _MAX_CPUS_TOLD and self._version >= 4:
+            log.lose("cputune", "more CPUs than xend takes in one configuration")
             pins = {}
         if not pins:
             return vcpus.cpuset or None

@@ -352,3 +352,40 @@ def test_the_format_is_registered() -> None:
 
     plugin.xenparley_register(Registrar())  # type: ignore[arg-type]
     assert "sxp" in names
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "(device (vbd (dev xvda)))" * 20000,
+        "(bogus 1)" * 50000,
+        "(cpus (" + "(0 1)" * 50000 + "))",
+        "(cpus '" + "0-16383," * 50000 + "1')",
+        "(vcpu_avail 5)" * 20000,
+        "(image (hvm (kernel /l) (serial (" + "pty " * 50000 + "))))",
+        "(image (hvm (kernel /l)" + "(usbdevice x)" * 20000 + "(boot zz)(boot c)))",
+        "(device (pci " + "(dev (slot 0x1))" * 20000 + "))",
+        "(" * 390 + ")" * 390,
+    ],
+    ids=lambda piece: f"{piece[:20]}...",
+)
+def test_large_documents_end(piece: str) -> None:
+    config = read(f"(vm (name g) (memory 64) (vcpus 4) {piece})")
+    try:
+        text(config, lossy=True)
+    except Unrepresentable as exc:
+        assert "nested deeper" in str(exc)
+
+
+def test_numbers_that_would_exhaust_memory_are_refused() -> None:
+    for vcpus in (
+        Vcpus(maximum=10**18),
+        Vcpus(maximum=4, current=-(10**9)),
+        Vcpus(maximum=0),
+    ):
+        with pytest.raises(Unrepresentable):
+            text(evolve(PV, vcpus=vcpus), lossy=True)
+    with pytest.raises(ConfigError):
+        read("(vm (name g) (memory 64) (vcpus 999999))")
+    pins = tuple(VcpuPin(vcpu=n, cpuset="0-16383") for n in range(8192))
+    assert places(evolve(PV, vcpus=Vcpus(maximum=8192, pins=pins)), 4) == ["cputune"]
