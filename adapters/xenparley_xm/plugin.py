@@ -1,0 +1,31 @@
+"""Registers the adapter of XM files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xenparley.plugin.hooks import hookimpl
+from xenparley.plugin.spi import AdapterSpec
+from xenparley_xm.offers import OFFERS
+
+if TYPE_CHECKING:
+    from xenparley.plugin.spi import Registrar
+
+__all__ = ["SPEC", "xenparley_register", "xenparley_spi"]
+
+xenparley_spi = (1, 0)
+
+SPEC = AdapterSpec(
+    name="xm",
+    factory="xenparley_xm.channel:make",
+    offers=OFFERS,
+    schemes=frozenset({"xen"}),
+    summary="guests defined by files in /etc/xen (all of Xen before 3.0.4, a habit since)",
+    fork="usable in the child; subscriptions stay with the parent",
+)
+
+
+@hookimpl
+def xenparley_register(registrar: Registrar) -> None:
+    """Register the adapter."""
+    registrar.adapter(SPEC)
