@@ -5,9 +5,8 @@ from __future__ import annotations
 from xenparley.domain.config import GuestConfig
 from xenparley.domain.config.validate import MAX_VCPUS
 from xenparley.domain.errors import InvalidInput, Problem, Unrepresentable
-from xenparley_formats.native_run import Unreadable, WriteLog, shown, unsaid
+from xenparley_formats.native_run import WriteLog, shown, unsaid
 from xenparley_formats.native_view import implied_console, implied_input
-from xenparley_formats.native_words import cpu_list, online_mask, to_mib
 from xenparley_formats.sxp_extras import pieces
 from xenparley_formats.sxp_node import FORMAT
 from xenparley_formats.sxp_read import VERSIONS, VOLATILE
@@ -19,6 +18,7 @@ from xenparley_formats.sxp_write_devices import (
     write_nic,
     write_pci,
 )
+from xenparley_formats.sxp_write_guest import actions, bootloader, policy, sizes
 from xenparley_formats.sxp_write_image import Image, clock_words, old_style
 from xenparley_wire.sxp import MAX_DEPTH, Sexp
 from xenparley_wire.sxp_tree import child, key_of
@@ -26,8 +26,6 @@ from xenparley_wire.sxp_tree import child, key_of
 __all__ = ["TARGET", "config_to_sxp"]
 
 TARGET = "an S-expression of xend's format {}"
-_ACTIONS = ("destroy", "restart", "rename-restart", "preserve")
-_CRASH = (*_ACTIONS, "coredump-destroy", "coredump-restart")
 # domid is the last life's; what else is left out here is looked at piece by piece below
 _SAID = frozenset(
     (
@@ -59,8 +57,6 @@ _SAID = frozenset(
         "autostart",
     )
 )
-# one expression is at most 10000 bytes on its way to xend
-_MAX_CPUS_TOLD = 20000
 _MANY = ("device", "usbdevice")
 _NEVER = ("domid", *VOLATILE)
 
@@ -128,12 +124,12 @@ class _Writer:
         config = self._config
         unsaid(self._log, "", config, _SAID, FORMAT)
         top: list[Sexp] = ["vm", ["name", config.name]]
-        top += self._sizes()
+        top += sizes(config, self._log, self._version)
         top += [["uuid", config.uuid]] if config.uuid else []
         top += [["description", config.description]] if config.description else []
-        top += self._bootloader()
-        top += self._actions()
-        top += self._policy()
+        top += bootloader(config, self._log)
+        top += actions(config, self._log)
+        top += policy(config, self._log, self._version)
         local, seconds, hpet = clock_words(config, self._log, self._version)
         clock: Sexp = ["localtime", str(int(local))]
         image = self._image(seconds, hpet, clock)
@@ -142,101 +138,6 @@ class _Writer:
         top += self._devices()
         self._consoles()
         return self._with_pieces(top)
-
-    def _sizes(self) -> list[Sexp]:
-        config, log = self._config, self._log
-        for name, kib in (("currentMemory", config.memory_kib), ("memory", config.maximum_kib)):
-            if kib % 1024:
-                log.lose(name, f"{kib} KiB: xend counts in MiB, it would be rounded up")
-        vcpus = config.vcpus
-        sizes: list[Sexp] = [
-            ["memory", str(to_mib(config.memory_kib))],
-            ["maxmem", str(to_mib(config.maximum_kib))],
-            ["vcpus", str(vcpus.maximum)],
-        ]
-        if vcpus.current is not None and vcpus.current < vcpus.maximum:
-            sizes.append(["vcpu_avail", str(online_mask(vcpus.current))])
-        if vcpus.placement not in (None, "static"):
-            log.lose("vcpu/@placement", f"placement {shown(vcpus.placement)}")
-        cpus = self._cpus()
-        return [*sizes, ["cpus", cpus]] if cpus else sizes
-
-    def _cpus(self) -> Sexp | None:
-        """Return the host's CPUs for all virtual CPUs, or since 3.1 a list for each."""
-        vcpus, log = self._config.vcpus, self._log
-        try:
-            every = cpu_list(vcpus.cpuset) if vcpus.cpuset else ()
-            pins: dict[int, tuple[int, ...]] = {}
-            told = len(every) * vcpus.maximum
-            for pin in vcpus.pins:
-                if told > _MAX_CPUS_TOLD:
-                    break
-                pins[pin.vcpu] = cpu_list(pin.cpuset)
-                told += len(pins[pin.vcpu])
-        except Unreadable as exc:
-            log.lose("vcpu/@cpuset", exc.message)
-            return None
-        for number, pin in enumerate(vcpus.pins, 1):
-            unsaid(log, f"cputune/vcpupin[{number}]", pin, ("vcpu", "cpuset"), FORMAT)
-        if vcpus.pins and self._version < 4:
-            log.lose("cputune", "CPUs for each virtual CPU")
-            pins = {}
-        if vcpus.pins and told > _MAX_CPUS_TOLD and self._version >= 4:
-            log.lose("cputune", "more CPUs than xend takes in one configuration")
-            pins = {}
-        if not pins:
-            return vcpus.cpuset or None
-        return [[str(cpu) for cpu in pins.get(number, every)] for number in range(vcpus.maximum)]
-
-    def _bootloader(self) -> list[Sexp]:
-        boot, found = self._config.boot, []
-        if boot.bootloader is not None:
-            if self._hvm:
-                self._log.lose("bootloader", "a bootloader of an hvm guest")
-            else:
-                found.append(["bootloader", boot.bootloader] if boot.bootloader else ["bootloader"])
-        if boot.bootloader_args:
-            found.append(["bootloader_args", boot.bootloader_args])
-        return [list(node) for node in found]
-
-    def _actions(self) -> list[Sexp]:
-        found: list[Sexp] = []
-        for name in ("on_poweroff", "on_reboot", "on_crash"):
-            action = getattr(self._config, name)
-            if action is None:
-                continue
-            if action not in (_CRASH if name == "on_crash" else _ACTIONS):
-                self._log.lose(name, f"action {shown(action)}")
-                continue
-            found.append([name, action])
-        return found
-
-    def _policy(self) -> list[Sexp]:
-        """Return what libvirt leaves out: scheduler, pool, start with the host."""
-        config, log = self._config, self._log
-        found: list[Sexp] = []
-        if config.vcpus.weight is not None:
-            found.append(["cpu_weight", str(config.vcpus.weight)])
-        if config.vcpus.cap is not None:
-            if self._version >= 3:
-                found.append(["cpu_cap", str(config.vcpus.cap)])
-            else:
-                log.lose("cap", "a cap: xend has it since 3.0.4")
-        if config.cpupool:
-            if self._version >= 4:
-                found.append(["pool_name", config.cpupool])
-            else:
-                log.lose("cpupool", "CPU pools: Xen has them since 4.1")
-        if config.autostart is not None:
-            if self._version >= 3:
-                found.append(["on_xend_start", "start" if config.autostart else "ignore"])
-            else:
-                log.lose("autostart", "starting with the host: xend does it since 3.0.4")
-        if config.balloon is not None:
-            unsaid(log, "devices/memballoon", config.balloon, ("model",), FORMAT)
-            if config.balloon.model != "xen":
-                log.lose("devices/memballoon", "a guest without the memory balloon")
-        return found
 
     def _image(self, seconds: int | None, hpet: bool | None, clock: Sexp) -> Sexp | None:
         config = self._config
