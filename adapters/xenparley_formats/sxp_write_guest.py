@@ -101,7 +101,7 @@ def policy(config: GuestConfig, log: WriteLog, version: int) -> list[Sexp]:
     if config.vcpus.cap is not None:
         if version >= 3:
             found.append(["cpu_cap", str(config.vcpus.cap)])
-        else:
+        elif config.vcpus.cap:
             log.lose("cap", "a cap: xend has it since 3.0.4")
     if config.cpupool:
         if version >= 4:
@@ -111,7 +111,7 @@ def policy(config: GuestConfig, log: WriteLog, version: int) -> list[Sexp]:
     if config.autostart is not None:
         if version >= 3:
             found.append(["on_xend_start", "start" if config.autostart else "ignore"])
-        else:
+        elif config.autostart:
             log.lose("autostart", "starting with the host: xend does it since 3.0.4")
     if config.balloon is not None:
         unsaid(log, "devices/memballoon", config.balloon, ("model",), FORMAT)

@@ -157,6 +157,13 @@ def normal(config: GuestConfig, version: int) -> GuestConfig:
     # what the image tells of comes after the devices
     told = ["floppy", *(["cdrom"] if version == 1 and hvm else [])]
     disks.sort(key=lambda disk: (disk.device in told, disk.device == "floppy", _drive(disk, told)))
+    if version < 3:
+        # no cap and no start with the host is what those releases do anyway
+        config = evolve(
+            config,
+            autostart=config.autostart or None,
+            vcpus=evolve(config.vcpus, cap=config.vcpus.cap or None),
+        )
     serials = _chars(config.serials)
     consoles = tuple(one for one in config.consoles if not implied_console(config, one))
     features = {one.name: one for one in config.features}
