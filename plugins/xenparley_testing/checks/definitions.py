@@ -7,7 +7,13 @@ from functools import partial
 from attrs import evolve
 
 from xenparley.domain.config import Graphics, GuestConfig
-from xenparley.domain.errors import AlreadyExists, InvalidInput, NotFound, Unrepresentable
+from xenparley.domain.errors import (
+    AlreadyExists,
+    InvalidInput,
+    InvalidState,
+    NotFound,
+    Unrepresentable,
+)
 from xenparley.domain.guest import Field
 from xenparley.domain.identity import GuestRef, canonical_uuid
 from xenparley.negotiation.capability import Capability
@@ -166,7 +172,15 @@ def check_undefine(bench: Bench) -> None:
     if bench.offered(C.START):
         living = evolve(ref, domid=bench.call(C.START, ref, paused=False).domid)
         bench.later(bench.remove, living)
-    bench.call(C.UNDEFINE, ref)
+    try:
+        bench.call(C.UNDEFINE, ref)
+    except InvalidState:
+        # XenD keeps the definition of a guest that lives.
+        if living is None:
+            raise
+        bench.end(living)
+        living = None
+        bench.call(C.UNDEFINE, ref)
     _listed(bench, ref, 0, "undefine")
     _listed(bench, other, 1, "undefine another")
     if living is not None and bench.can_look() and bench.look(living) is None:

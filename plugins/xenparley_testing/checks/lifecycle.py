@@ -248,7 +248,7 @@ def check_destroy(bench: Bench) -> None:
 def check_rename(bench: Bench) -> None:
     """The guest has its new name, and keeps id and handle; AlreadyExists for a taken one."""
     ref, other = bench.living(), bench.living()
-    name = bench.config().name + " new"
+    name = bench.config().name + "-new"
     receipt_of(bench.call(C.RENAME, ref, name), "rename")
     if bench.can_look(Field.NAME):
         bench.eventually(
