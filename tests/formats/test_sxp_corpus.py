@@ -11,11 +11,14 @@ import pytest
 from support.corpus import corpus_dir, find_corpus
 from support.libvirt_documents import case_bytes, libvirt_cases, shape
 from support.normal import normal
-from xenparley.domain.errors import Unrepresentable
+from xenparley.domain.config.validate import validate
+from xenparley.domain.errors import ConfigError, Unrepresentable
 from xenparley.domain.runstate import RunFlags
 from xenparley_formats import sxp_format, xml_format
+from xenparley_formats.native_run import ReadLog
 from xenparley_formats.sxp_live import live_domain
 from xenparley_formats.sxp_read import config_from_sxp
+from xenparley_formats.sxp_write import config_to_sxp
 from xenparley_wire.sxp import Sexp, loads
 
 #: Where libvirt is wrong and we are not, with the reason; docs/formats.md lists them, too.
@@ -172,3 +175,28 @@ def test_the_life_of_what_xend_answers(name: str, version: int, body: str) -> No
     kinds = [device.kind for device in live.devices]
     assert kinds.count("vif") == len(config.interfaces)
     assert all(device.uuid for device in live.devices if device.kind == "vif")
+
+
+@pytest.mark.parametrize("release", ["3.1.0", "4.1.6"])
+def test_every_guest_that_xend_showed_is_read(release: str) -> None:
+    path = corpus_dir() / "xend" / f"transcript-{release}.json"
+    found = 0
+    for exchange in json.loads(path.read_bytes())["exchanges"]:
+        body = exchange["response"].partition("\r\n\r\n")[2]
+        if not body.startswith(("(domain", "((domain")) or "(vcpu_count" in body:
+            continue
+        tree = loads(body.encode("latin-1"))
+        for guest in [tree] if isinstance(tree[0], str) else tree:
+            log = ReadLog(release)
+            if live_domain(guest).name == "bi":
+                # defined with an image of a kind that there isn't
+                with pytest.raises(ConfigError, match="unknown kind of image: 'foo'"):
+                    config_from_sxp(guest, log=log)
+                continue
+            config = config_from_sxp(guest, log=log)
+            assert log.warnings == []
+            assert validate(config) == ()
+            # what xend shows can be defined again
+            config_to_sxp(config)
+            found += 1
+    assert found > 50
