@@ -6,9 +6,9 @@ killed. A forked child holds copies of the descriptors, a stopped process reads 
 
 * before every ``os.fork()`` all connections are closed (this is registered once, at import). In
   the parent they come back by themselves; in the child they are over for good: open a new client;
-* :class:`StopGuard` does the same on SIGTSTP (Ctrl-Z). It is for programs to install, since
-  signals belong to the program: xenparley's own command does. SIGSTOP can't be caught; nothing
-  helps against it.
+* :class:`StopGuard` does the same on SIGTSTP (Ctrl-Z). It is for programs to install: signals
+  belong to the program, and a library takes none unasked. SIGSTOP can't be caught; nothing helps
+  against it.
 """
 
 from __future__ import annotations
