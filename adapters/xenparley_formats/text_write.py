@@ -31,7 +31,8 @@ from xenparley_formats.text_read import FEATURES, INPUTS, TSC_MODES
 
 __all__ = ["Sayer"]
 
-_MAX_PORTS = 64
+# libvirt's words where a file says nothing
+_DEFAULT_ACTIONS = {"on_poweroff": "destroy", "on_reboot": "restart", "on_crash": "restart"}
 _LISTS = ("disk", "vif", "vfb", "pci", "usbdevice", "channel", "usbctrl", "usbdev")
 
 
@@ -93,7 +94,8 @@ class Sayer:
     def actions(self, names: tuple[str, ...]) -> None:
         """Say what happens when the guest ends."""
         for name in names:
-            self.put(name, getattr(self.config, name))
+            action = getattr(self.config, name)
+            self.put(name, action, default=action == _DEFAULT_ACTIONS.get(name))
 
     def features(self, names: tuple[str, ...], *, always: tuple[str, ...]) -> None:
         """Say an hvm guest's features; those of ``always`` also when they are off."""

@@ -37,7 +37,7 @@ def xl_values(config: GuestConfig, *, log: WriteLog) -> dict[str, Value]:
         say.put("maxvcpus", vcpus.maximum)
         say.put("vcpus", vcpus.current)
     else:
-        say.put("vcpus", vcpus.maximum)
+        say.put("vcpus", vcpus.maximum, default=vcpus.maximum == 1)
     say.cpus()
     say.put("cpu_weight", vcpus.weight)
     say.put("cap", vcpus.cap)

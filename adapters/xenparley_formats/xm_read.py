@@ -151,7 +151,11 @@ def read_disk(text: str, *, hvm: bool) -> Disk:
     form: str | None = None
     if uname:
         said = parse_uname(uname, bare=True)
-        source = DiskSource(type=said.type, path=said.path)
+        path = said.path
+        if said.driver == "phy" and not path.startswith("/"):
+            # xend looks for devices there
+            path = f"/dev/{path}"
+        source = DiskSource(type=said.type, path=path)
         driver, form = said.driver, said.format
     elif not cdrom:
         raise Unreadable(f"a disk without a source: {shown(text)}")

@@ -86,7 +86,7 @@ class _Writer:
         vcpus = self.config.vcpus
         current = vcpus.current
         if current is None or current >= vcpus.maximum:
-            self.say.put("vcpus", vcpus.maximum)
+            self.say.put("vcpus", vcpus.maximum, default=vcpus.maximum == 1)
         elif self.version >= 4:
             self.say.put("maxvcpus", vcpus.maximum)
             self.say.put("vcpus", current)
