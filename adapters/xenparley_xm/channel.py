@@ -93,20 +93,18 @@ class XmChannel:
         except XenparleyError as exc:
             return Unavailable(exc.message)
         read_only = None
-        if not os.access(folder.path, os.W_OK | os.X_OK):
+        effective = os.access in os.supports_effective_ids
+        if not os.access(folder.path, os.W_OK | os.X_OK, effective_ids=effective):
             read_only = f"{printable(folder.path)} can't be written by this user"
         offers, withheld = narrowed(self._release, read_only)
         facts = {
             "folder": printable(folder.path),
             "files": str(count),
-            "grammar": str(folder.grammar),
             "standing": self._standing(),
         }
         if left_out:
             facts["left out"] = _listed(left_out)
-        return Available(
-            version=folder.grammar.toolstack, offers=offers, withheld=withheld, facts=facts
-        )
+        return Available(version=str(folder.grammar), offers=offers, withheld=withheld, facts=facts)
 
     def port(self, role: Role) -> Any:
         """Return the port of a role. Raises Unsupported for those that there is none for."""

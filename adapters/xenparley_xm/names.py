@@ -13,14 +13,15 @@ __all__ = ["TEMPORARY", "derived_uuid", "file_names", "new_uuid", "skipped"]
 #: How our temporary files begin and end. The dot hides them from libvirt's reader and from ours.
 TEMPORARY: Final = (".xenparley-", ".tmp")
 
-#: libvirt's list (its XM driver, 0.9.8 to 1.2.2), by which an administrator's files stay
-#: unmolested: nobody has a guest in a file of such a name.
+#: libvirt's list (its XM driver, 0.9.8 to 1.2.2), and the examples that came with xl: nobody has
+#: a guest in a file of such a name.
 _PREFIXES: Final = {
     ".": "a hidden file",
     "#": "an editor's file",
     "xend-config.sxp": "XenD's own configuration",
     "xend-pci-": "XenD's own configuration",
     "xmexample": "an example",
+    "xlexample": "an example",
     "qemu-ifup": "a script",
 }
 #: The RFC 4122 name space for URLs.

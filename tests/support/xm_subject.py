@@ -6,14 +6,13 @@ import fcntl
 import itertools
 import os
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from attrs import evolve
 
 from xenparley.domain.errors import NotFound
 from xenparley.domain.events import EventKind
 from xenparley.domain.guest import Field, GuestRow
-from xenparley.domain.identity import GuestRef
 from xenparley.negotiation.capability import Role
 from xenparley_testing import Faults, Limits, Subject
 from xenparley_xm.channel import XmChannel
@@ -81,10 +80,8 @@ def xm_subject(folder, **settings):
         return evolve(ref, domid=next(domids))
 
     def remove_guest(ref):
-        try:
+        with suppress(NotFound):
             beside.port(Role.DEFINITIONS).undefine(evolve(ref, domid=None), deadline=soon())
-        except NotFound:
-            pass
 
     def observe(ref):
         fields = [Field.NAME, Field.MAX_MEMORY, Field.MAX_VCPUS, Field.UUID]
