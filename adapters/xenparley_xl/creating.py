@@ -58,7 +58,7 @@ def create(stack: Toolstack, config: GuestConfig, *, paused: bool, deadline: flo
         raise
     if result.status != 0:
         _clean_up(stack, config, before, deadline)
-        raise failure(result, "xl create")
+        raise failure(result, "xl create", new=True)
     made = _made(stack, config, before, deadline)
     if made is None:
         raise OperationFailed(

@@ -67,13 +67,16 @@ def refused_early(result: Result) -> XenparleyError | None:
     return None
 
 
-def failure(result: Result, what: str) -> XenparleyError:
-    """Return the error for a command that said it failed; its own words are in the message."""
+def failure(result: Result, what: str, *, new: bool = False) -> XenparleyError:
+    """Return the error for a command that said it failed; its own words are in the message.
+
+    ``new``: it was to make a guest. While it cleans up xl speaks of domains that are not there.
+    """
     early = refused_early(result)
     if early is not None:
         return early
     words = f"{what}: xl ended with status {result.status}: {result.said}"
-    if no_such_domain(result):
+    if not new and no_such_domain(result):
         return NotFound(words)
     if _TAKEN.search(result.err):
         return AlreadyExists(words)

@@ -60,7 +60,9 @@ class ImagesPort:
             saved = read_head(path)
             _check_free(saved, before)
             words = ["restore", *(["-p"] if paused else []), path]
-            result = stack.change(*words, deadline=deadline)
+            result = stack.change(*words, deadline=deadline, checked=False)
+            if result.status != 0:
+                raise failure(result, "xl restore", new=True)
             old = {line.domid for line in before}
             try:
                 new = [g for g in stack.guests(deadline=deadline) if g.domid not in old]
