@@ -16,7 +16,19 @@ if TYPE_CHECKING:
     from xenparley.domain.config import GuestConfig
     from xenparley.plugin.spi import FormatSpec, Reading
 
-__all__ = ["file_argument", "find_format", "read_bytes", "read_configuration", "read_document"]
+__all__ = [
+    "XEND_VERSION",
+    "file_argument",
+    "find_format",
+    "known_options",
+    "read_bytes",
+    "read_configuration",
+    "read_document",
+    "version_option",
+]
+
+#: The option of xend's formats that says which xend is meant.
+XEND_VERSION = "xend-config-version"
 
 #: A configuration is a few KiB; whoever gives us more did not mean it.
 MAX_BYTES = 16 << 20
@@ -31,6 +43,10 @@ def file_argument(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--strict", action="store_true", help="refuse what the format's reader does not know"
     )
+    parser.add_argument(
+        "--xend-config-version", metavar="N", dest="xend_version",
+        help="for xend's formats: 1 is Xen 3.0.2 and older, 2 3.0.3, 3 3.0.4, 4 3.1 and later",
+    )  # fmt: skip
 
 
 def read_configuration(context: Context, arguments: Namespace) -> GuestConfig:
@@ -44,6 +60,9 @@ def read_configuration(context: Context, arguments: Namespace) -> GuestConfig:
 def read_document(context: Context, arguments: Namespace, options: Mapping[str, str]) -> Reading:
     """Read FILE in the format that ``--from`` or its suffix says."""
     spec = find_format(context, arguments.from_, arguments.file)
+    options = {**version_option(spec, arguments), **options}
+    if arguments.xend_version is not None and not hasattr(arguments, "to"):
+        known_options(spec, {XEND_VERSION: arguments.xend_version})
     data = read_bytes(arguments.file)
     reader = context.plugins.resolve(spec.reader)
     source = "stdin" if arguments.file == "-" else arguments.file
@@ -51,6 +70,12 @@ def read_document(context: Context, arguments: Namespace, options: Mapping[str, 
         data, source=source, strict=arguments.strict, options=known_options(spec, options)
     )
     return reading
+
+
+def version_option(spec: FormatSpec, arguments: Namespace) -> dict[str, str]:
+    """Return ``--xend-config-version`` as the option of a format that has it."""
+    given = arguments.xend_version is not None and XEND_VERSION in spec.options
+    return {XEND_VERSION: arguments.xend_version} if given else {}
 
 
 def find_format(context: Context, name: str | None, file: str = "-") -> FormatSpec:

@@ -10,7 +10,14 @@ from xenparley_cli.arguments import guest_argument
 from xenparley_cli.columns import Column, chosen
 from xenparley_cli.commands.images import pair
 from xenparley_cli.context import Context
-from xenparley_cli.documents import file_argument, find_format, known_options, read_document
+from xenparley_cli.documents import (
+    XEND_VERSION,
+    file_argument,
+    find_format,
+    known_options,
+    read_document,
+    version_option,
+)
 from xenparley_cli.exit_codes import code_of
 
 if TYPE_CHECKING:
@@ -69,10 +76,15 @@ def configure_convert(parser: ArgumentParser) -> None:
 
 def run_convert(context: Context, arguments: Namespace) -> int:
     """Write a configuration in another format."""
+    spec = find_format(context, arguments.to)
+    if arguments.xend_version is not None:
+        source = find_format(context, arguments.from_, arguments.file)
+        if XEND_VERSION not in source.options:
+            known_options(spec, {XEND_VERSION: arguments.xend_version})
     reading = read_document(context, arguments, dict(arguments.from_options))
     for warning in reading.warnings:
         context.output.warn(warning)
-    options = dict(arguments.to_options)
+    options = {**version_option(spec, arguments), **dict(arguments.to_options)}
     _write(
         context, reading.config, arguments.to, options,
         secrets=not arguments.no_secrets, lossy=arguments.lossy,
