@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Summary", "apparent_name", "claims_a_guest", "summarise"]
 
 _NUMBER: Final = re.compile(r"\s*\+?(0[xX][0-9a-fA-F]{1,16}|[0-9]{1,18})\s*\Z")
-#: As xenparley_formats reads them: 4 TiB in MiB... and 8192 virtual CPUs.
+#: The limits of xenparley_formats: MiB, and virtual CPUs.
 _MAX_MIB: Final = 1 << 32
 _MAX_VCPUS: Final = 8192
 #: What makes a file that can't be read a guest's: it assigns a name.
@@ -113,8 +113,7 @@ def _memory(
     if bad is not None:
         absent[Field.MEMORY] = bad
     elif start is None:
-        # xl takes the maximum for the start, xm its own default.
-        start = most if most and toolstack == "xl" else _DEFAULT_MIB[toolstack]
+        start = most or _DEFAULT_MIB[toolstack]
     if start:
         values[Field.MEMORY] = start * 1024
     else:
