@@ -18,7 +18,7 @@ from xenparley_wire.sxp import dumps
 
 VERSIONS = st.sampled_from([1, 2, 3, 4])
 FEW = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-MANY = settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def plain(config: GuestConfig) -> GuestConfig:
