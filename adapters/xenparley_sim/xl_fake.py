@@ -88,6 +88,7 @@ class FakeXl:
         self._lock = threading.Lock()
         self._control: dict[str, Any] = {}
         self._calls: list[list[str]] = []
+        self._refused: list[list[str]] = []
         (folder / "log").touch()
         self.tell()
         self.path.write_text(
@@ -108,9 +109,9 @@ class FakeXl:
             self._server.close()
         self.hypervisor.close()
 
-    def _note(self, argv: list[str]) -> None:
+    def _note(self, argv: list[str], refused: bool) -> None:
         with self._lock:
-            self._calls.append(argv)
+            (self._refused if refused else self._calls).append(argv)
 
     def tell(self, **control: Any) -> None:
         """Tell it how to behave.
@@ -134,7 +135,7 @@ class FakeXl:
             self.tell()
 
     def calls(self) -> list[list[str]]:
-        """Return the arguments of every run so far."""
+        """Return the arguments of every run so far that was let in (see ``refuse``)."""
         with self._lock:
             served = list(self._calls)
         lines = (self.folder / "log").read_text().splitlines()

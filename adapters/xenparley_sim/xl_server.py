@@ -93,7 +93,7 @@ class XlServer:
         path: str,
         host: Hypervisor,
         control: Callable[[], dict[str, Any]],
-        log: Callable[[list[str]], None],
+        log: Callable[[list[str], bool], None],
     ) -> None:
         self._host = host
         self._control = control
@@ -138,12 +138,12 @@ class XlServer:
                 line += part
             text = bytes.fromhex(line.decode()).decode("utf-8", "surrogateescape")
             argv = text.split("\0") if text else []
-            self._log(argv)
             control = self._control()
             fault = control.get("fault")
             on = control.get("on")
             if on and (not argv or argv[0] not in on):
                 fault = None
+            self._log(argv, fault == "refuse")
             link.sendall({"crash": b"C", "flood": b"F", "stubborn": b"S"}.get(str(fault), b"G"))
             if fault in ("crash", "flood"):
                 return

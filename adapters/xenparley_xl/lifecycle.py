@@ -15,7 +15,7 @@ from xenparley.domain.errors import (
     Unsupported,
     XenparleyError,
 )
-from xenparley.domain.identity import check_name, printable
+from xenparley.domain.identity import GuestRef, check_name, printable
 from xenparley.domain.runstate import RunFlags
 from xenparley.negotiation.capability import Capability
 from xenparley.ports.lifecycle import Receipt
@@ -24,7 +24,6 @@ from xenparley_xl.toolstack import check_whole, oddity
 
 if TYPE_CHECKING:
     from xenparley.domain.config import GuestConfig
-    from xenparley.domain.identity import GuestRef
     from xenparley_xl.runner import Result
     from xenparley_xl.tables import GuestLine
     from xenparley_xl.toolstack import Toolstack
@@ -50,14 +49,14 @@ class LifecyclePort:
         """Make and start a guest; see :mod:`xenparley_xl.creating`."""
         from xenparley_xl.creating import create
 
-        with self._stack.call(C.CREATE):
+        with self._stack.call(C.CREATE, GuestRef(uuid=config.uuid, name=config.name)):
             return create(self._stack, config, paused=paused, deadline=deadline)
 
     def dry_run(self, config: GuestConfig, *, deadline: float) -> None:
         """Have xl read the configuration as it would for `create`, and do nothing else."""
         from xenparley_xl.creating import dry_run
 
-        with self._stack.call(C.CREATE):
+        with self._stack.call(C.CREATE, GuestRef(uuid=config.uuid, name=config.name)):
             dry_run(self._stack, config, deadline=deadline)
 
     def pause(self, guest: GuestRef, *, deadline: float) -> Receipt:
