@@ -89,6 +89,11 @@ class Connection:
         return self._transport.request_max
 
     @property
+    def serial(self) -> bool:
+        """Whether a request waits for the answer to the one before it (the kernel's device)."""
+        return not self._transport.batches
+
+    @property
     def on_reader(self) -> bool:
         """Whether the caller is the reading thread, which must not wait for answers."""
         return threading.current_thread() is self._thread

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import time
+from typing import TYPE_CHECKING
+
+from xenparley.domain.errors import DeadlineExceeded
 from xenparley_wire import xenstore_replies as replies
 from xenparley_wire import xenstore_requests as requests
-from xenparley_wire.xenstore_types import Feature, MessageType
+from xenparley_wire.xenstore_types import Feature, Message, MessageType
 
 from .bulk import wrong_type
 from .errors import store_error
 from .operations import Operations
 
+if TYPE_CHECKING:
+    from .connection import Connection
+
 __all__ = ["DaemonOperations"]
+
+#: How long the device's daemon may take for a request that it may not know, in seconds.
+_PATIENCE = 3.0
 
 
 class DaemonOperations(Operations):
@@ -24,6 +34,8 @@ class DaemonOperations(Operations):
         its answer is the first, then the other one was not understood, and nothing was done.
         """
         connection = self._connect(deadline)
+        if connection.serial:
+            return self._ask_serial(connection, kind, payload, subject, deadline)
         exchange = connection.exchange(deadline)
         ids = exchange.send([(kind, payload), (MessageType.GET_DOMAIN_PATH, requests.domain(0))])
         answer = exchange.take(leave=1)[0]
@@ -31,11 +43,29 @@ class DaemonOperations(Operations):
             connection.abandon(exchange)
             raise store_error("ENOSYS", kind.name, subject)
         exchange.take()
-        if answer.type == MessageType.ERROR:
-            raise store_error(replies.error_name(answer.payload), kind.name, subject)
-        if answer.type != kind:
-            raise wrong_type(connection, kind, answer.type)
-        return answer.payload
+        return _answered(connection, kind, subject, answer)
+
+    def _ask_serial(
+        self,
+        connection: Connection,
+        kind: MessageType,
+        payload: bytes,
+        subject: str,
+        deadline: float,
+    ) -> bytes:
+        """Do the same where nothing passes an unanswered request: by the clock.
+
+        A connection with a request that is never answered is of no more use: it is ended.
+        """
+        patience = time.monotonic() + _PATIENCE
+        try:
+            answer = connection.call(kind, payload, min(deadline, patience))
+        except DeadlineExceeded:
+            connection.end()
+            if deadline < patience:
+                raise
+            raise store_error("ENOSYS", kind.name, subject) from None
+        return _answered(connection, kind, subject, answer)
 
     # Domains
 
@@ -113,3 +143,11 @@ class DaemonOperations(Operations):
         """Set a quota, of one domain or the one for new domains (4.22). 0 is unlimited."""
         payload = requests.quota(name, domain_id, value)
         replies.acknowledged(self._ask_young(MessageType.SET_QUOTA, payload, name, deadline))
+
+
+def _answered(connection: Connection, kind: MessageType, subject: str, answer: Message) -> bytes:
+    if answer.type == MessageType.ERROR:
+        raise store_error(replies.error_name(answer.payload), kind.name, subject)
+    if answer.type != kind:
+        raise wrong_type(connection, kind, answer.type)
+    return answer.payload

@@ -1,10 +1,17 @@
 """The kernel's XenStore device, ``/dev/xen/xenbus`` or ``/proc/xen/xenbus``.
 
-What was measured there (Linux 6.1): one write may hold one request only, since the rest is thrown
-away and still reported as written; a request may have 4096 bytes in all, so 4080 of payload. Up to
-Linux 4.8 at least a write carries the request out before it returns, and where the ring is frozen
-neither an open nor a write ever returns. So opening and writing happen on threads of their own,
-which a deadline can leave behind.
+What was measured there (Linux 6.1):
+
+* One write may hold one request only: the rest is thrown away and still reported as written.
+* A request may have 4096 bytes in all, so 4080 of payload.
+* **One request at a time for each descriptor.** The kernel keeps a request's body in the
+  descriptor's one buffer until its own thread sends it, so a second write before the first answer
+  changes what is asked: with two in flight 69 of 640 reads got another node's value without any
+  error, and a write would go to another node. The next request is written when the last one has
+  been answered.
+* Up to Linux 4.8 at least a write carries the request out before it returns, and where the ring is
+  frozen neither an open nor a write ever returns. So opening and writing happen on threads of
+  their own, which a deadline can leave behind.
 """
 
 from __future__ import annotations
@@ -19,9 +26,9 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from xenparley.domain.errors import DeadlineExceeded
-from xenparley_wire.xenstore import HEADER
-from xenparley_wire.xenstore_types import HEADER_SIZE
+from xenparley.domain.errors import DeadlineExceeded, ProtocolError
+from xenparley_wire.xenstore import HEADER, Decoder
+from xenparley_wire.xenstore_types import HEADER_SIZE, MessageType
 
 from .errors import CHANNEL
 from .transport import CHUNK, PartlySent, open_refused, start_thread
@@ -35,6 +42,9 @@ __all__ = ["DeviceTransport"]
 open_node = os.open
 #: Requests that may wait for the writing thread; more means that the ring stands still.
 _WAITING_MAX = 1024
+#: How long a request may stay without its answer before the connection is given up, in seconds:
+#: oxenstored never answers one that it does not know, and everything behind it waits.
+_ANSWER_MAX = 30.0
 
 
 class DeviceTransport:
@@ -52,6 +62,9 @@ class DeviceTransport:
         self._requests: queue.Queue[bytes | None] = queue.Queue(_WAITING_MAX)
         self._over = False
         self._reader_done = False
+        #: Free while no request is in the kernel; the reader frees it with each answer.
+        self._turn = threading.Semaphore(1)
+        self._answers = Decoder(self.answer_max)
         #: Held while the descriptor is in use by a write, so that it is not closed (and its
         #: number given to another file) under it.
         self._writing = threading.Lock()
@@ -67,10 +80,19 @@ class DeviceTransport:
             if self._over:
                 break
             try:
-                return os.read(self._descriptor, CHUNK)
+                data = os.read(self._descriptor, CHUNK)
             except BlockingIOError:
                 continue
+            self._count_answers(data)
+            return data
         return b""
+
+    def _count_answers(self, data: bytes) -> None:
+        """Give the turn back for each answer; nonsense ends the connection elsewhere."""
+        with contextlib.suppress(ProtocolError):
+            for message in self._answers.feed(data):
+                if message.type != MessageType.WATCH_EVENT:
+                    self._turn.release()
 
     def send(self, data: bytes, deadline: float) -> None:
         """Hand over one or more whole requests; each is written by itself."""
@@ -92,7 +114,7 @@ class DeviceTransport:
     def _write_all(self) -> None:
         while not self._over:
             request = self._requests.get()
-            if request is None:
+            if request is None or not self._turn.acquire(timeout=_ANSWER_MAX):
                 break
             with self._writing:
                 if self._over:
@@ -116,6 +138,7 @@ class DeviceTransport:
         """Close, unless a write is stuck in the kernel: then the writer closes once it returns."""
         self._over = True
         self._reader_done = True
+        self._turn.release()
         with contextlib.suppress(queue.Full):
             self._requests.put_nowait(None)
         self._release()

@@ -57,7 +57,7 @@ class Transport(Protocol):
     request_max: int
     #: Longest payload of an answer that is taken.
     answer_max: int
-    #: Whether several requests may travel in one write.
+    #: Whether several requests may be under way; else each waits for the answer before it.
     batches: bool
     #: Where it leads, for messages.
     name: str

@@ -68,6 +68,16 @@ def test_pipelined_reads_and_a_walk_are_xenstore_ls(channel: XenStoreChannel, ti
     assert values == [node.value for node in nodes] * 20
 
 
+def test_many_keys_at_once_are_not_mixed_up(channel: XenStoreChannel) -> None:
+    """The kernel's device mixes requests up that are written before the last is answered."""
+    store = channel.calls.store
+    paths = [f"/tool/xenparley-mix/{number}" for number in range(100, 132)]
+    for path in paths:
+        store.write(path, path.encode(), deadline=soon())
+    assert store.read_many(paths * 5, deadline=soon()) == [path.encode() for path in paths] * 5
+    store.remove("/tool/xenparley-mix", deadline=soon())
+
+
 def test_two_clients_see_each_other(channel: XenStoreChannel) -> None:
     store = channel.calls.store
     with store.watch("/tool/xenparley", deadline=soon()) as subscription:

@@ -1,7 +1,8 @@
-"""The kernel's device: one request a write, 4080 bytes of payload, opens and writes that hang.
+"""The kernel's device: one request at a time, 4080 bytes of payload, opens and writes that hang.
 
 A socket that keeps the borders of writes stands in for the node, and a thread for the kernel,
-which carries out the first request of each write and throws the rest away.
+which carries out the first request of each write and throws the rest away. Like the kernel's, its
+one buffer must not be written again before the answer is there: that is counted.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from xenparley.domain.errors import (
     Unavailable,
 )
 from xenparley_sim.xenstore_server import XenStoreServer
-from xenparley_wire.xenstore import HEADER
+from xenparley_wire.xenstore import HEADER, Decoder
+from xenparley_wire.xenstore_types import MessageType
 from xenparley_xenstore import device
 from xenparley_xenstore.client import XenStore
 from xenparley_xenstore.endpoints import Endpoint
@@ -36,6 +38,8 @@ class Kernel:
     def __init__(self, daemon):
         self._daemon = str(daemon)
         self.writes: list[int] = []
+        self.unanswered = 0
+        self.overlaps = 0
         self.open_hangs = threading.Event()
         self.taking = threading.Event()
         self.taking.set()
@@ -60,6 +64,8 @@ class Kernel:
             while data := ours.recv(1 << 20):
                 self.taking.wait(30)
                 self.writes.append(len(data))
+                self.overlaps += self.unanswered
+                self.unanswered = 1
                 length = HEADER.unpack_from(data)[3] + HEADER.size
                 if length > 4096:
                     break
@@ -69,7 +75,10 @@ class Kernel:
 
     def _give(self, ours, server):
         with contextlib.suppress(OSError):
+            decoder = Decoder()
             while data := server.recv(4096):
+                if any(m.type != MessageType.WATCH_EVENT for m in decoder.feed(data)):
+                    self.unanswered = 0
                 ours.send(data)
         with contextlib.suppress(OSError):
             ours.shutdown(socket.SHUT_RDWR)
@@ -109,6 +118,26 @@ def test_each_request_is_a_write_of_its_own(store, kernel, soon):
     assert values == [b"v%d" % number for number in range(100)]
     assert len(kernel.writes) == 100
     assert max(kernel.writes) < 40
+    assert kernel.overlaps == 0
+
+
+def test_threads_take_turns(store, kernel, soon):
+    """Whatever is asked at once, the kernel has one request of ours at a time."""
+    for number in range(8):
+        store.write(f"/m/{number}", b"v%d" % number, deadline=soon())
+    wrong = []
+
+    def work(number):
+        values = {store.read(f"/m/{number}", deadline=soon()) for _ in range(50)}
+        wrong.extend(values - {b"v%d" % number})
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert kernel.overlaps == 0
 
 
 def test_payload_of_4080_bytes_and_not_one_more(store, soon):
