@@ -26,6 +26,9 @@ from xenparley_xend.exchange import Answer
 
 __all__ = ["expression", "value", "words"]
 
+#: Atoms with which a command is answered that was carried out.
+_DONE = frozenset({"", "0", "1", "None"})
+
 
 def words(body: bytes) -> str:
     """Return a body as text; bytes that are no UTF-8 become escapes."""
@@ -59,6 +62,8 @@ def value(answer: Answer, what: str, *, command: bool, guest: bool) -> Sexp | No
     if failure is not None:
         raise said(failure, what)
     if 200 <= answer.status < 300:
+        if command and isinstance(tree, str) and tree not in _DONE:
+            raise _nonsense(f"XenD, {what}: {printable(tree, limit=60)}", command=True)
         return tree
     raise _refusal(answer, what, command=command, guest=guest)
 

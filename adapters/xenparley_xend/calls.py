@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,6 +20,7 @@ from xenparley_wire.sxp import Sexp
 from xenparley_xend.errors import CHANNEL
 from xenparley_xend.release import release_of
 from xenparley_xend.rows import Seen, seen
+from xenparley_xend.xmlrpc_door import XmlRpcDoor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from xenparley_xend.doors import Door
     from xenparley_xend.places import Places
     from xenparley_xend.release import Release
-    from xenparley_xend.xmlrpc_door import XmlRpcDoor
 
 __all__ = ["Calls", "Found"]
 
@@ -54,6 +55,7 @@ class Calls:
         self.door: Door | None = None
         self.second: XmlRpcDoor | None = None
         self._release: Release | None = None
+        self._looking = threading.Lock()
 
     # -- one call ----------------------------------------------------------------------------
 
@@ -86,20 +88,31 @@ class Calls:
 
     def look(self, deadline: float) -> Sexp:
         """Find the doors and read the node; returns it. Raises when none opens."""
-        if self.door is not None:
-            node = self.door.node(deadline)
-        else:
-            door, second, node = self.places.open(deadline)
-            if self.closed:
-                door.close()
-                if second is not None:
-                    second.close()
-                raise Unavailable("the connection to XenD is closed", retry_safe=True)
-            self.door, self.second = door, second
+        door = self.door
+        if door is not None:
+            node = door.node(deadline)
+            self._release = release_of(node)
+            return node
+        # One thread looks; the others wait for what it finds.
+        if not self._looking.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            raise DeadlineExceeded("XenD was not found in time")
+        try:
+            if self.door is not None:
+                return self.door.node(deadline)
+            return self._open(deadline)
+        finally:
+            self._looking.release()
+
+    def _open(self, deadline: float) -> Sexp:
+        door, second, node = self.places.open(deadline)
         self._release = release_of(node)
-        for each in (self.door, self.second):
-            if each is not None and each.kind == "xmlrpc":
-                each.release = self._release  # type: ignore[attr-defined]
+        for each in (door, second):
+            if isinstance(each, XmlRpcDoor):
+                each.release = self._release
+        self.second, self.door = second, door
+        if self.closed:
+            self.close()
+            raise Unavailable("the connection to XenD is closed", retry_safe=True)
         return node
 
     @property

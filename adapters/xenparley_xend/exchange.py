@@ -160,7 +160,7 @@ class Line:
             # Every header is ours: http.client adds the length and a Host, nothing else.
             connection.request(method, path, body=body, headers={**self._headers, **headers})
             response = connection.getresponse()
-            answer = self._answer(response)
+            answer = self._answer(response, cut=timed.ended)
             done = keep and _keeps(response)
             return answer
         except TimeoutError as exc:
@@ -189,8 +189,11 @@ class Line:
                 return
         connection.close()
 
-    def _answer(self, response: http.client.HTTPResponse) -> Answer:
+    def _answer(self, response: http.client.HTTPResponse, *, cut: bool) -> Answer:
         with response:
+            if cut:
+                # http.client takes a head that was cut for a whole one.
+                raise ConnectionError("it ended within the answer's head")
             lengths = response.headers.get_all("content-length") or []
             if response.headers.get("transfer-encoding"):
                 raise ProtocolError("XenD never sends chunks", retry_safe=True)

@@ -47,6 +47,8 @@ class TimedSocket:
         self.deadline = deadline
         #: Bytes that went out since this was last set to 0.
         self.sent = 0
+        #: The peer sends no more.
+        self.ended = False
         self._readers = 0
         self._closing = False
 
@@ -104,7 +106,9 @@ class _Incoming(io.RawIOBase):
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         self._sock.raw.settimeout(self._sock.remaining())
-        return self._sock.raw.recv_into(buffer)
+        count = self._sock.raw.recv_into(buffer)
+        self._sock.ended = not count
+        return count
 
     def close(self) -> None:
         if not self.closed:

@@ -21,7 +21,7 @@ from xenparley.domain.errors import (
     XenparleyError,
 )
 from xenparley.domain.identity import printable
-from xenparley_wire.sxp import MAX_DEPTH, Sexp
+from xenparley_wire.sxp import Sexp
 from xenparley_xend.doors import READS, Op
 from xenparley_xend.errors import said
 from xenparley_xend.exchange import Line
@@ -40,6 +40,8 @@ _ENTITY: Final = re.compile(rb"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
 _NOT_XML: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _ESCAPE: Final = re.compile(r"\\(?:x([0-9a-f]{2})|([nrt\\'\"]))")
 _NAMED: Final = {"n": "\n", "r": "\r", "t": "\t"}
+#: XenD's own answers stay below 20.
+_MAX_DEPTH: Final = 64
 #: XendClient's fault codes.
 _INVALID_DOMAIN: Final = 3
 
@@ -144,8 +146,8 @@ class XmlRpcDoor:
 
 
 def _request(method: str, arguments: tuple[Any, ...]) -> bytes:
-    _check_texts(arguments)
     try:
+        _check_texts(arguments)
         text = xmlrpc.client.dumps(arguments, method, allow_none=True)
     except (OverflowError, TypeError, RecursionError) as exc:
         raise InvalidInput(f"{method}: can't be said in XML-RPC: {exc}") from exc
@@ -206,7 +208,7 @@ def _nonsense(message: str, *, command: bool) -> XenparleyError:
 
 def sexp_of(value: object, depth: int = 0) -> Sexp | None:
     """Return an XML-RPC value as an S-expression; atoms are strings. Raises ValueError."""
-    if depth > MAX_DEPTH:
+    if depth > _MAX_DEPTH:
         raise ValueError("nested too deep")
     if value is None:
         return None
