@@ -66,6 +66,8 @@ def parse_list(text: str) -> list[GuestLine]:
     Raises ProtocolError for what is no such table; a row that is cut off is left out only when
     nothing follows it: it would be a truncated answer, so that is an error too.
     """
+    if text and not text.endswith("\n"):
+        raise ProtocolError("xl list: its answer was cut off")
     lines = text.split("\n")
     while lines and not _HEAD.match(lines[0]):
         lines.pop(0)  # xl's own warnings go before the table in some releases
@@ -282,7 +284,7 @@ def _state(text: str) -> int | None:
 
 
 def parse_scheduler(text: str, domid: int) -> dict[str, int]:
-    """Read ``xl sched-... -d DOMID``: the columns behind ID, by their names in lower case.
+    """Read ``xl sched-... -d DOMID``: the numbers behind ID, by their columns in lower case.
 
     Raises ProtocolError for what is no such table.
     """
@@ -296,6 +298,8 @@ def parse_scheduler(text: str, domid: int) -> dict[str, int]:
         if len(words) < len(columns) + 2:
             continue
         values = words[-len(columns) :] if columns else []
-        if words[-len(columns) - 1] == str(domid) and all(re.fullmatch(r"\d+", v) for v in values):
-            return dict(zip(columns, map(int, values), strict=True))
+        if words[-len(columns) - 1] == str(domid):
+            # rtds has a column of yes and no since 4.10.
+            told = zip(columns, values, strict=True)
+            return {name: int(value) for name, value in told if re.fullmatch(r"\d{1,15}", value)}
     raise ProtocolError(f"not a scheduler's table: {printable(text, limit=120)!r}")
