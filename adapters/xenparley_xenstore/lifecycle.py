@@ -35,8 +35,8 @@ __all__ = ["LifecyclePort", "Word"]
 Word = Literal["poweroff", "reboot", "halt"]
 
 #: Of the time there is, this share (and no more than so many seconds) is kept for withdrawing.
-_RESERVE = 0.2
-_RESERVE_MAX = 2.0
+_RESERVE = 0.3
+_RESERVE_MAX = 5.0
 #: An absent key, or what a toolstack writes at first and a guest writes back.
 _EMPTY = b""
 
