@@ -19,7 +19,7 @@ from xenparley.domain.identity import printable
 from xenparley_xm.errors import os_error, reason
 from xenparley_xm.grammar import Grammar
 from xenparley_xm.names import derived_uuid, skipped
-from xenparley_xm.reading import FileKey, key_of, odd_file, read_file, settled
+from xenparley_xm.reading import FileKey, odd_file, read_file, same, settled
 from xenparley_xm.summary import Summary, apparent_name, claims_a_guest, summarise
 
 __all__ = ["Entry", "Folder", "Scan"]
@@ -128,50 +128,43 @@ class Folder:
         return DeadlineExceeded(f"no time left to look at {printable(self.path)}")
 
     def _scan(self, folder: int, deadline: float) -> Scan:
-        entries: list[Entry] = []
         left_out: dict[str, str] = {}
         known, seen = self._known, {}
-        count = 0
         try:
             with os.scandir(folder) as listing:
-                for each in listing:
+                for count, each in enumerate(listing):
                     if time.monotonic() >= deadline:
                         raise self._late()
                     if self.closed:
                         raise Unavailable("the channel is closed")
-                    file = each.name
-                    why = skipped(file)
-                    if why is None:
-                        count += 1
-                        entry = None
-                        try:
-                            # A symbolic link is followed, as libvirt and xm do.
-                            found = each.stat()
-                        except OSError as exc:
-                            why = f"a broken link, or gone: {reason(exc)}"
-                        else:
-                            entry = known.get(file)
-                            if entry is None or not entry.sure or entry.key != key_of(found):
-                                why = odd_file(found)
-                                entry = None if why else self._read(file, folder)
-                            if entry is None:
-                                why = why or "gone"
-                        if entry is not None:
-                            seen[file] = entry
-                            if entry.guest:
-                                entries.append(entry)
-                            else:
-                                why = entry.trouble
-                    if why is not None:
-                        left_out[file] = why
-                    if count > MAX_FILES:
+                    if count >= MAX_FILES:
                         left_out[""] = f"more than {MAX_FILES} files: the rest is left out"
                         break
+                    file = each.name
+                    if why := skipped(file):
+                        left_out[file] = why
+                        continue
+                    try:
+                        # A symbolic link is followed, as libvirt and xm do.
+                        found = each.stat()
+                    except OSError as exc:
+                        left_out[file] = f"a broken link, or gone: {reason(exc)}"
+                        continue
+                    entry = known.get(file)
+                    if entry is None or not entry.sure or not same(entry.key, found):
+                        why = odd_file(found)
+                        entry = None if why else self._read(file, folder)
+                    if entry is None:
+                        left_out[file] = why or "gone"
+                        continue
+                    seen[file] = entry
+                    if not entry.guest:
+                        left_out[file] = entry.trouble or "no guest"
         except OSError as exc:
             raise os_error(exc, self.path) from exc
         self._known = seen
-        entries.sort(key=lambda entry: entry.file)
-        return Scan(tuple(entries), left_out)
+        entries = (seen[file] for file in sorted(seen))
+        return Scan(tuple(entry for entry in entries if entry.guest), left_out)
 
     def _read(self, file: str, folder: int) -> Entry | None:
         """Read one file; None when it is gone meanwhile."""

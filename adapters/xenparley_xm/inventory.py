@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Sequence
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from xenparley.domain.errors import Unsupported
 from xenparley.domain.guest import Field, GuestRow
@@ -69,6 +69,17 @@ def _lifeless(capability: Capability) -> Unsupported:
     return Unsupported("files know no living guests", operation=capability.value, channel=CHANNEL)
 
 
+class _Asked(NamedTuple):
+    """What was asked for, looked up once: an enum's hash is dear when thousands are made."""
+
+    domid: bool
+    uuid: bool
+    name: bool
+    defined: bool
+    #: Sizes and kind; None: all of them.
+    sizes: tuple[Field, ...] | None
+
+
 def _rows(folder: Folder, entries: Iterable[Entry], fields: Collection[Field]) -> list[GuestRow]:
     wanted = frozenset(fields)
     auto: frozenset[Identity] | None = None
@@ -78,35 +89,62 @@ def _rows(folder: Folder, entries: Iterable[Entry], fields: Collection[Field]) -
             auto = started(opened, folder.path)
         finally:
             os.close(opened)
-    return [_row(entry, wanted, auto) for entry in entries]
+    sizes = tuple(field for field in UNREAD if field in wanted)
+    asked = _Asked(
+        Field.DOMID in wanted,
+        Field.UUID in wanted,
+        Field.NAME in wanted,
+        Field.DEFINED in wanted,
+        sizes if len(sizes) < len(UNREAD) else None,
+    )
+    return [_row(entry, asked, auto) for entry in entries]
 
 
-def _row(entry: Entry, wanted: frozenset[Field], auto: frozenset[Identity] | None) -> GuestRow:
-    values: dict[Field, object] = {}
-    absent: dict[Field, str] = {}
+def _row(entry: Entry, asked: _Asked, auto: frozenset[Identity] | None) -> GuestRow:
     summary = entry.summary
-    if Field.DOMID in wanted:
-        values[Field.DOMID] = None
-    if Field.DEFINED in wanted:
-        values[Field.DEFINED] = True
-    if entry.name is not None:
-        if Field.NAME in wanted:
-            values[Field.NAME] = entry.name
+    if summary is None:
+        return _unread(entry, asked, auto)
+    if asked.sizes is None:
+        values = dict(summary.values)
     else:
-        absent[Field.NAME] = entry.trouble or "no name"
-    if summary is not None:
-        values.update((f, value) for f, value in summary.values.items() if f in wanted)
+        values = {field: summary.values[field] for field in asked.sizes if field in summary.values}
+    if asked.name:
+        values[Field.NAME] = entry.name
+    absent = None
+    if summary.absent:
         # A made-up UUID is told as such, asked or not: guests that others started from the file
         # have another one.
-        absent.update(
-            (f, why) for f, why in summary.absent.items() if f in wanted or f is Field.UUID
-        )
-    else:
-        trouble = entry.trouble or "can't be read"
-        absent[Field.UUID] = trouble
-        absent.update((field, trouble) for field in UNREAD if field in wanted)
-    if Field.UUID in wanted and Field.UUID not in absent:
+        shown = UNREAD if asked.sizes is None else asked.sizes
+        absent = {f: why for f, why in summary.absent.items() if f is Field.UUID or f in shown}
+    if asked.uuid and summary.uuid is not None:
         values[Field.UUID] = entry.uuid
+    _always(entry, asked, auto, values)
+    return GuestRow(None, entry.uuid, values, absent)
+
+
+def _unread(entry: Entry, asked: _Asked, auto: frozenset[Identity] | None) -> GuestRow:
+    """Make the row of a file that can't be read: the reason in place of what it would tell."""
+    values: dict[Field, object] = {}
+    trouble = entry.trouble or "can't be read"
+    absent = dict.fromkeys(UNREAD if asked.sizes is None else asked.sizes, trouble)
+    absent[Field.UUID] = trouble
+    if entry.name is None:
+        absent[Field.NAME] = trouble
+    elif asked.name:
+        values[Field.NAME] = entry.name
+    _always(entry, asked, auto, values)
+    return GuestRow(None, entry.uuid, values, absent)
+
+
+def _always(
+    entry: Entry,
+    asked: _Asked,
+    auto: frozenset[Identity] | None,
+    values: dict[Field, object],
+) -> None:
+    if asked.domid:
+        values[Field.DOMID] = None
+    if asked.defined:
+        values[Field.DEFINED] = True
     if auto is not None:
         values[Field.AUTOSTART] = (entry.key.device, entry.key.inode) in auto
-    return GuestRow(None, entry.uuid, values, absent or None)

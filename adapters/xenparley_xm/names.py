@@ -24,15 +24,15 @@ _PREFIXES: Final = {
     "xlexample": "an example",
     "qemu-ifup": "a script",
 }
+_ANY: Final = tuple(_PREFIXES)
 #: The RFC 4122 name space for URLs.
 _URLS: Final = bytes.fromhex("6ba7b8119dad11d180b400c04fd430c8")
 
 
 def skipped(file: str) -> str | None:
     """Return why a file of this name is never a guest's; None when it may be one."""
-    for prefix, reason in _PREFIXES.items():
-        if file.startswith(prefix):
-            return reason
+    if file.startswith(_ANY):
+        return next(reason for prefix, reason in _PREFIXES.items() if file.startswith(prefix))
     return "an editor's backup" if file.endswith("~") else None
 
 

@@ -153,10 +153,7 @@ def _virt(document: TextDocument, toolstack: str) -> str:
     said = _text(document, "type") if toolstack == "xl" else None
     if said in ("pv", "hvm", "pvh"):
         return said
-    builder = _text(document, "builder")
-    if toolstack == "xl" and _text(document, "pvh") == "1" and builder not in _HVM_BUILDERS:
-        return "pvh"
-    return "hvm" if builder in _HVM_BUILDERS else "pv"
+    return "hvm" if _text(document, "builder") in _HVM_BUILDERS else "pv"
 
 
 def _uuid(document: TextDocument, path: str) -> tuple[str | None, str]:
