@@ -197,9 +197,12 @@ def read_usb_host(text: str) -> HostUsb | None:
     """Read qemu's ``host:bus.device`` or ``host:vendor:product``; None for anything else."""
     if match := _USB_PLACE.fullmatch(text):
         bus, device = int(match[1]), int(match[2])
-        return HostUsb(bus=bus, device=device) if max(bus, device) <= 255 else None
+        return (
+            HostUsb(bus=bus, device=device, mode="subsystem") if max(bus, device) <= 255 else None
+        )
     if match := _USB_KIND.fullmatch(text):
-        return HostUsb(vendor=int(match[1], 16), product=int(match[2], 16))
+        ids = int(match[1], 16), int(match[2], 16)
+        return HostUsb(vendor=ids[0], product=ids[1], mode="subsystem")
     return None
 
 

@@ -185,9 +185,12 @@ def _tsc(text: str) -> str:
     raise Unreadable(f"unknown mode of the time stamp counter: {shown(text)}")
 
 
-def display(keys: Keys, values: dict[str, Any]) -> None:
-    """Take displays: an item of ``vfb`` each, or top-level keys for a VNC and an SDL one."""
-    found = keys.items("vfb", lambda text: read_vfb(text, keys.dialect.name))
+def display(keys: Keys, values: dict[str, Any], *, vfb: bool) -> None:
+    """Take displays: an item of ``vfb`` each, if there is such, or top-level keys.
+
+    Those are for a VNC and an SDL one.
+    """
+    found = keys.items("vfb", lambda text: read_vfb(text, keys.dialect.name)) if vfb else []
     kinds = []
     for kind in ("vnc", "sdl"):
         said = keys.peek(kind)
@@ -253,14 +256,19 @@ def sounds(keys: Keys) -> tuple[Sound, ...]:
 
 
 def usb_devices(keys: Keys, values: dict[str, Any]) -> None:
-    """Take emulated USB: input devices and devices of the host."""
+    """Take emulated USB: input devices and devices of the host. xl has lists of them, xm has one.
+
+    xl's other way for a device by its place, ``usbdev``, is the one that the model means.
+    """
+    xl = keys.dialect.name == "xl"
+    read = _usb_of_xl if xl else _usb
     text = keys.peek("usbdevice")
     found: list[Input | HostUsb]
     if text is not None:
-        one = keys.word("usbdevice", _usb)
+        one = keys.word("usbdevice", read)
         found = [] if one is None else [one]
     else:
-        found = keys.items("usbdevice", _usb)
+        found = keys.items("usbdevice", read) if xl else []
     if found and keys.peek("usb") == "1":
         keys.drop("usb")
     values["inputs"] = tuple(device for device in found if isinstance(device, Input))
@@ -276,13 +284,20 @@ def _usb(text: str) -> Input | HostUsb:
     return host
 
 
+def _usb_of_xl(text: str) -> Input | HostUsb:
+    found = _usb(text)
+    if isinstance(found, HostUsb) and found.bus is not None:
+        raise Unreadable(f"an emulated USB device by its place: {shown(text)}")
+    return found
+
+
 def video(keys: Keys, values: dict[str, Any], implied: tuple[int | None, ...]) -> None:
     """Take ``stdvga``, xl's ``vga``, and ``videoram`` (MiB) as a card.
 
     The default card is none; one that libvirt would take for the default stays as it is written.
     """
     model = {"": None, "cirrus": "cirrus", "stdvga": "vga", "qxl": "qxl", "none": "none"}
-    said = keys.peek("vga") or ""
+    said = (keys.peek("vga") or "") if keys.dialect.name == "xl" else ""
     standard = keys.peek("stdvga")
     ram = keys.peek("videoram")
     if said not in model or standard not in (None, "0", "1", ""):
@@ -302,7 +317,7 @@ def video(keys: Keys, values: dict[str, Any], implied: tuple[int | None, ...]) -
                 keys.drop("stdvga")
             return
         name = "cirrus"
-    keys.drop("vga", "stdvga", "videoram")
+    keys.drop("stdvga", "videoram", *(("vga",) if keys.dialect.name == "xl" else ()))
     values["videos"] = (Video(model=name, vram_kib=kib),)
 
 

@@ -13,6 +13,7 @@ from xenparley.domain.config import (
     CharDevice,
     Clock,
     Extra,
+    Graphics,
     GuestConfig,
     Input,
     Video,
@@ -135,38 +136,44 @@ class Sayer:
                     if mode == timer.mode:
                         self.put("tsc_mode", name if tsc_words else int(digit))
 
-    def displays(self, *, top: bool, silent: bool) -> None:
-        """Say displays: in items of ``vfb``, or at the ``top`` a VNC and an SDL one.
+    def displays(self, *, top: bool, vfb: bool, silent: bool) -> None:
+        """Say displays: at the ``top`` a VNC and an SDL one, or as items of ``vfb``.
 
         ``silent`` says that there is none where there is none.
         """
-        config, log = self.config, self.log
-        shown_at: dict[str, int] = {}
-        framebuffers = []
-        for number_, graphics in enumerate(config.graphics, 1):
+        displays = list(enumerate(self.config.graphics, 1))
+        spice = [g for _, g in displays if g.type == "spice" and self.dialect.name == "xl"]
+        plain = [(n, g) for n, g in displays if not any(g is one for one in spice)]
+        kinds = [graphics.type for _, graphics in plain]
+        kept = any(e.format == self.dialect.name for _, g in plain for e in g.extras)
+        if vfb and (not top or kept or len(set(kinds)) < len(kinds)):
+            self._framebuffers(plain)
+            return
+        at: set[str] = set()
+        for number_, graphics in plain:
             place = f"devices/graphics[{number_}]"
-            kind = graphics.type
-            own = [extra for extra in graphics.extras if extra.format == self.dialect.name]
-            if not top or own:
-                how = partial(vfb_item, graphics, self.dialect.name, log, place)
-                text = log.say(place, how)
-                framebuffers += [text] if text is not None else []
-            elif kind not in ("vnc", "sdl") or kind in shown_at:
-                if kind != "spice" or self.dialect.name == "xm":
-                    log.lose(place, f"a display of type {shown(kind)} at this place")
-            else:
-                shown_at[kind] = number_
-        spice = any(g.type == "spice" for g in config.graphics) and self.dialect.name == "xl"
-        if top and (shown_at or spice or (silent and not framebuffers)):
-            self.flag("sdl", "sdl" in shown_at, default="sdl" not in shown_at)
-            self.flag("vnc", "vnc" in shown_at, default="vnc" not in shown_at)
-        for number_ in shown_at.values():
-            graphics = config.graphics[number_ - 1]
-            for key, value in graphics_words(graphics, log, f"devices/graphics[{number_}]"):
-                plain = value.isascii() and value.isdigit() and key[:3] == "vnc"
-                plain = plain and key in ("vncunused", "vncdisplay")
-                self.put(key, int(value) if plain or key == "opengl" else value)
-        self.items("vfb", framebuffers)
+            if graphics.type not in ("vnc", "sdl") or graphics.type in at:
+                self.log.lose(place, f"a display of type {shown(graphics.type)} at this place")
+                continue
+            at.add(graphics.type)
+            self._top_words(graphics, place)
+        if at or (top and (spice or silent)):
+            for kind in ("sdl", "vnc"):
+                self.flag(kind, kind in at, default=kind not in at)
+
+    def _framebuffers(self, displays: list[tuple[int, Graphics]]) -> None:
+        found = []
+        for number_, graphics in displays:
+            place = f"devices/graphics[{number_}]"
+            how = partial(vfb_item, graphics, self.dialect.name, self.log, place)
+            text = self.log.say(place, how)
+            found += [text] if text is not None else []
+        self.items("vfb", found)
+
+    def _top_words(self, graphics: Graphics, place: str) -> None:
+        for key, value in graphics_words(graphics, self.log, place):
+            number_ = key in ("vncunused", "vncdisplay", "opengl")
+            self.put(key, int(value) if number_ else value)
 
     def nics(self, *, ioemu: bool) -> None:
         """Say network interfaces."""

@@ -103,8 +103,8 @@ def _config(keys: Keys, arch: str | None) -> GuestConfig:
         values[key] = keys.text(key)
     values["emulator"] = _emulator(keys)
     values["cpupool"] = keys.text("pool")
-    text_read.display(keys, values)
-    spice = read_spice(keys)
+    text_read.display(keys, values, vfb=not hvm)
+    spice = read_spice(keys) if hvm else None
     if spice is not None:
         values["graphics"] = (*values["graphics"], spice)
     disks = keys.items("disk", partial(read_disk, hvm=hvm))

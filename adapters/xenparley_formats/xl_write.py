@@ -52,7 +52,7 @@ def xl_values(config: GuestConfig, *, log: WriteLog) -> dict[str, Value]:
     say.actions(ACTIONS)
     _emulator(config, say)
     _usb(config, say, log)
-    say.displays(top=say.hvm, silent=True)
+    say.displays(top=say.hvm, vfb=not say.hvm, silent=say.hvm)
     _spice(config, say, log)
     say.video(_implied(config))
     _items(config, say, log)

@@ -72,7 +72,7 @@ def _config(keys: Keys, version: int, arch: str | None) -> GuestConfig:
     hvm = _BUILDERS.get(builder) == "hvm"
     boot = Boot(virt="hvm" if hvm else "pv", arch=arch)
     boot = evolve(boot, machine=MACHINES[boot.virt])
-    values["boot"] = _hvm_boot(keys, boot) if hvm else _pv_boot(keys, boot)
+    values["boot"] = _hvm_boot(keys, boot, version) if hvm else _pv_boot(keys, boot)
     drives: list[Disk] = []
     if hvm:
         text_read.features(keys, values)
@@ -89,7 +89,7 @@ def _config(keys: Keys, version: int, arch: str | None) -> GuestConfig:
     values["cpupool"] = keys.text("pool")
     if keys.peek("on_xend_start") in ("start", "ignore"):
         values["autostart"] = keys.text("on_xend_start") == "start"
-    text_read.display(keys, values)
+    text_read.display(keys, values, vfb=version >= 3)
     if hvm:
         text_read.video(keys, values, evening(version).video_kib)
     disks = keys.items("disk", lambda text: read_disk(text, hvm=hvm))
@@ -99,9 +99,10 @@ def _config(keys: Keys, version: int, arch: str | None) -> GuestConfig:
     return GuestConfig(**values)
 
 
-def _hvm_boot(keys: Keys, boot: Boot) -> Boot:
+def _hvm_boot(keys: Keys, boot: Boot, version: int) -> Boot:
     """Take how an hvm guest boots: ``kernel`` is its loader, unless xm of 3.3 has ``loader``."""
-    kernel, loader = keys.text("kernel"), keys.text("loader")
+    kernel = keys.text("kernel")
+    loader = keys.text("loader") if version >= 4 else None
     order = keys.word("boot", boot_devices)
     if loader is None:
         loader, kernel = kernel, None

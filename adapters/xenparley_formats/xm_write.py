@@ -63,7 +63,7 @@ class _Writer:
             word_ = "start" if config.autostart else "ignore"
             say.put("on_xend_start", self._since(word_, 3, "autostart"))
         self._usb()
-        say.displays(top=self.hvm or version < 3, silent=False)
+        say.displays(top=self.hvm or version < 3, vfb=version >= 3, silent=False)
         say.video(lambda video: implied_video(video, config, evening(version)))
         self._disks()
         say.nics(ioemu=version < 4)
@@ -137,7 +137,7 @@ class _Writer:
         found = []
         for number, disk in enumerate(self.config.disks, 1):
             place = f"devices/disk[{number}]"
-            cdrom = disk.device == "cdrom" and self.version == 1
+            cdrom = self.version == 1 and disk.device == "cdrom" and self._has_key(disk)
             if self.hvm and (disk.device == "floppy" or cdrom):
                 self._drive(disk, place)
                 continue
@@ -145,6 +145,12 @@ class _Writer:
             text = self.log.say(place, partial(disk_item, disk, prefix="ioemu:" if hvm else ""))
             found += [text] if text is not None else []
         self.say.items("disk", found)
+
+    def _has_key(self, disk: Disk) -> bool:
+        """Say whether the key ``cdrom`` can say a drive; another is said like a disk."""
+        target = disk.target.removeprefix("ioemu:")
+        said = bool(disk.source.path) and disk.source.type in ("file", "block")
+        return target == "hdc" and said and "cdrom" not in self.say.values
 
     def _drive(self, disk: Disk, place: str) -> None:
         """Say a floppy, or a CD-ROM before 3.0.3, which have keys of their own."""
