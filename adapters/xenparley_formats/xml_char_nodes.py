@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from xenparley.domain.config import CharDevice, CharEndpoint, CharSource
+from xenparley_formats.xml_make import maker
 from xenparley_formats.xml_node import MANY, Node, Values, values_of
 from xenparley_formats.xml_run import ReadRun
 from xenparley_formats.xml_words import INT, ONOFF
@@ -20,12 +21,18 @@ _SOURCE = {
 }
 
 
+_MAKER = maker(CharSource)
+
+
 def _fold(element: Any, values: Values, run: ReadRun) -> None:
-    found = {name: values.pop(raw) for raw, name in _SOURCE.items() if raw in values}
+    found = {}
+    for raw, name in _SOURCE.items():
+        if raw in values:
+            found[name] = values.pop(raw)
     ends = values.pop("_endpoints", None)
     if ends is not None:
         found["endpoints"] = ends
-    values["source"] = CharSource(**found)
+    values["source"] = _MAKER.make(found)
 
 
 def _unfold(device: CharDevice) -> Values:

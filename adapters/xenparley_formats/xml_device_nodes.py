@@ -19,6 +19,7 @@ from xenparley.domain.config import (
 )
 from xenparley_formats.xml_char_nodes import char_node
 from xenparley_formats.xml_host_nodes import HOSTDEV
+from xenparley_formats.xml_make import maker
 from xenparley_formats.xml_node import FLAG, MANY, ONE, SCALARS, Node, Values, own, values_of
 from xenparley_formats.xml_run import ReadRun
 from xenparley_formats.xml_words import INT, SECRET, YESNO
@@ -37,12 +38,18 @@ _SOURCE = {
 }
 
 
+_MAKER = maker(DiskSource)
+
+
 def _fold_disk(element: Any, values: Values, run: ReadRun) -> None:
-    found = {name: values.pop(raw) for raw, name in _SOURCE.items() if raw in values}
+    found = {}
+    for raw, name in _SOURCE.items():
+        if raw in values:
+            found[name] = values.pop(raw)
     hosts = values.pop("_hosts", None)
     if hosts is not None:
         found["hosts"] = hosts
-    values["source"] = DiskSource(**found)
+    values["source"] = _MAKER.make(found)
 
 
 def _unfold_disk(disk: Disk) -> Values:

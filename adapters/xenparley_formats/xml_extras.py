@@ -59,8 +59,11 @@ def _alone(element: Any) -> str:
 
     A prefix may be used in content only (``type='q:name'``): declared again if it looks so.
     """
+    spaces = element.nsmap
+    if not spaces:
+        return str(etree.tostring(element, encoding="unicode", with_tail=False))
     text = etree.tostring(deepcopy(element), encoding="unicode", with_tail=False)
-    for prefix, uri in element.nsmap.items():
+    for prefix, uri in spaces.items():
         if prefix is None or _OUR_PREFIX.fullmatch(prefix):
             continue
         named = re.escape(prefix)

@@ -16,6 +16,7 @@ from xenparley.domain.config import (
 )
 from xenparley.domain.identity import printable
 from xenparley_formats.xml_device_nodes import DEVICES
+from xenparley_formats.xml_make import maker
 from xenparley_formats.xml_node import MANY, NAMED, ONE, SCALARS, SETTINGS, Node, Values, values_of
 from xenparley_formats.xml_run import ReadRun
 from xenparley_formats.xml_words import INT, SPACES, UUID, YESNO, to_kib
@@ -126,14 +127,15 @@ def _domain_hook(element: Any, values: Values, run: ReadRun) -> None:
         values["memory_kib"] = maximum
     found = {name: values.pop(raw) for raw, name in _VCPUS.items() if raw in values}
     if found:
-        values["vcpus"] = Vcpus(**found)
+        values["vcpus"] = maker(Vcpus).make(found)
     if "_bootloader" in values or "_bootloader_args" in values:
         boot = {
             "bootloader": values.pop("_bootloader", None),
             "bootloader_args": values.pop("_bootloader_args", None),
         }
-        held = values.get("boot", Boot())
-        values["boot"] = Boot(**values_of(held) | boot)
+        held = values.get("boot")
+        known = {} if held is None else values_of(held)
+        values["boot"] = maker(Boot).make(known | boot)
 
 
 def _unfold_domain(config: GuestConfig) -> Values:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import fields_dict
 
+from xenparley_formats.xml_make import Maker, maker
 from xenparley_formats.xml_words import TEXT, Word
 
 if TYPE_CHECKING:
@@ -103,12 +104,14 @@ class Node:
         "kind",
         "leaf",
         "lists",
+        "maker",
         "only",
         "opaque",
         "owns_extras",
         "parsers",
         "prefix",
         "required",
+        "says",
         "step",
         "switch",
         "table",
@@ -124,7 +127,7 @@ class Node:
         attrs: Mapping[str, str | Entry] | None = None,
         text: str | Entry | None = None,
         children: Sequence[Node] = (),
-        cls: Callable[..., Any] | None = None,
+        cls: type | None = None,
         field: str = "",
         hook: Callable[[Any, Values, ReadRun], None] | None = None,
         dump: Callable[[Any], Values] | None = None,
@@ -144,6 +147,7 @@ class Node:
         self.children = tuple(children)
         self.table: dict[Any, Node] = {child.tag: child for child in children}
         self.cls = cls
+        self.maker: Maker[Any] | None = None if cls is None else maker(cls)
         self.field = field
         self.hook = hook
         self.dump = dump
@@ -155,13 +159,13 @@ class Node:
         self.opaque = frozenset(opaque)
         self.always = always
         self.lists = tuple(self._lists(self))
-        self.owns_extras = (
-            isinstance(cls, type) and "extras" in fields_dict(cls) if cls is not None else False
-        )
+        self.owns_extras = cls is not None and "extras" in fields_dict(cls)
+        #: The owner's fields that this element says.
+        self.says = frozenset(self._fields())
 
         self.prefix = ""
-        # a flat element without children and hook: the reader takes a short way
-        self.leaf = kind == FLAT and not (children or hook or switch or only or always)
+        # a flat element without children: the reader takes a short way
+        self.leaf = kind == FLAT and not (children or switch or only or always)
 
     def place(self, prefix: str = "") -> None:
         """Tell the node, and those below, its path below the element that owns the extras."""
@@ -182,13 +186,13 @@ class Node:
                     found += self._lists(case)
         return list(dict.fromkeys(f for f in found if f))
 
-    def fields(self) -> set[str]:
+    def _fields(self) -> set[str]:
         """Name the owner's fields that this element says."""
         names = {self.field} if self.kind in (MANY, ONE, FLAG) else set()
         if self.kind == FLAT:
             names |= {name for name, _ in self.attrs.values()}
             for child in self.children:
-                names |= child.fields()
+                names |= child.says
         return names
 
     def resolve(self, values: Values, element: Any) -> Node | None:

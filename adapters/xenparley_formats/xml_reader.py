@@ -25,6 +25,9 @@ from xenparley_formats.xml_words import SPACES
 
 __all__ = ["read_xml"]
 
+#: Features as most documents have them.
+_PLAIN = {name: Feature(name=name) for name in FEATURES}
+
 
 def read_xml(data: bytes, *, source: str = "<xml>", strict: bool = False) -> Reading:
     """Return the guest that a ``<domain>`` document describes.
@@ -39,10 +42,12 @@ def read_xml(data: bytes, *, source: str = "<xml>", strict: bool = False) -> Rea
         run.problem(root, f"the document is a <{shown}>, not a <domain>")
         raise ConfigError(run.found(), summary="invalid domain XML")
     found: Found = []
-    for beside in reversed(list(root.itersiblings(preceding=True))):
-        add_child(None, beside, found, BEFORE, run)
-    for beside in root.itersiblings():
-        add_child(None, beside, found, AFTER, run)
+    if root.getprevious() is not None:
+        for beside in reversed(list(root.itersiblings(preceding=True))):
+            add_child(None, beside, found, BEFORE, run)
+    if root.getnext() is not None:
+        for beside in root.itersiblings():
+            add_child(None, beside, found, AFTER, run)
     config = _object(DOMAIN, root, run, found)
     if run.problems or not isinstance(config, GuestConfig):
         raise ConfigError(run.found(), summary="invalid domain XML")
@@ -66,7 +71,8 @@ def _object(node: Node, element: Any, run: ReadRun, found: Found) -> Any:
             return None
     if found and node.owns_extras:
         values["extras"] = in_order(found)
-    return node.cls(**values)  # type: ignore[misc]
+    assert node.maker is not None
+    return node.maker.make(values)
 
 
 def _fill(
@@ -139,8 +145,10 @@ def _children(
         if known is None:
             add_child(node, child, found, prefix, run)
             continue
-        if known.leaf and tag not in seen and _leaf(known, child, values):
+        if known.leaf and tag not in seen and _usual(known, child, values):
             seen.add(tag)
+            if known.hook is not None:
+                known.hook(child, values, run)
             continue
         kind = known.kind
         if kind == MANY:
@@ -175,36 +183,27 @@ def _children(
             values[known.field] = _named(known, child, found, known.prefix, run)
 
 
-def _leaf(node: Node, element: Any, values: Values) -> bool:
+def _usual(node: Node, element: Any, values: Values) -> bool:
     """Take the usual: attributes that are known or text, and nothing else. False: not usual."""
-    items = element.items()
-    text = element.text
     if len(element):
         return False
-    if node.text is not None:
-        if not text:
+    text = element.text
+    items = element.items()
+    try:
+        if node.text is not None:
+            if not text:
+                return False
+            field, word = node.text
+            values[field] = text if word.parse is None else word.parse(text)
+        elif text is not None or not items:
             return False
-        name, word = node.text
-        try:
-            values[name] = text if word.parse is None else word.parse(text)
-        except ValueError:
-            return False
-    elif text is not None or not items:
+        parsers = node.parsers
+        for name, value in items:
+            field, parse = parsers[name]
+            values[field] = value if parse is None else parse(value)
+    except (KeyError, ValueError):
+        # the long way keeps it or reports it
         return False
-    parsers = node.parsers
-    for name, value in items:
-        entry = parsers.get(name)
-        if entry is None:
-            return False
-        field, parse = entry
-        if parse is None:
-            values[field] = value
-            continue
-        try:
-            values[field] = parse(value)
-        except ValueError:
-            # the long way reports it
-            return False
     return True
 
 
@@ -255,16 +254,21 @@ def _named(
 def _feature(
     node: Node, element: Any, tag: str, group: tuple[str, ...] | None, run: ReadRun
 ) -> Feature:
+    items = element.items()
+    text = element.text
+    if tag in _PLAIN and not items and text is None and not len(element):
+        return _PLAIN[tag]
     own: Found = []
     values: Values = {"name": tag}
-    for name, text in element.items():
+    for name, text in items:
         entry = node.attrs.get(name)
         if entry is None:
             add_attribute(DOMAIN, element, name, text, own, "", run)
         else:
             values[entry[0]] = text
-    if element.text is not None and element.text.strip(SPACES):
-        add_text(element, element.text, own, "", run)
+    text = element.text
+    if text is not None and text.strip(SPACES):
+        add_text(element, text, own, "", run)
     inner = []
     for child in element if len(element) else ():
         if child.tail is not None and child.tail.strip(SPACES):

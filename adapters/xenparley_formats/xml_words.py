@@ -53,6 +53,9 @@ def _quoted(text: str) -> str:
 
 
 def _int(text: str) -> int:
+    if len(text) < 20 and text.isascii() and text.isdigit():
+        # the usual: no sign, no spaces
+        return int(text)
     text = text.strip(SPACES)
     if _INT.fullmatch(text) is None:
         raise ValueError(f"not a whole number: {_quoted(text)}")
@@ -109,6 +112,7 @@ for _letter, _power in _POWERS.items():
 
 # libvirt counts bytes in 64 bits
 _MAX_BYTES = (1 << 64) - 1
+_MAX_KIB = _MAX_BYTES // 1024
 
 
 def to_kib(amount: int, unit: str | None) -> tuple[int, bool]:
@@ -116,6 +120,8 @@ def to_kib(amount: int, unit: str | None) -> tuple[int, bool]:
 
     Units are libvirt's, in any case: b, bytes, k = KiB, KB = 1000 bytes, M, MiB, MB, ... up to E.
     """
+    if (unit is None or unit == "KiB") and 0 <= amount <= _MAX_KIB:
+        return amount, True
     factor = 1024 if unit is None else _BYTES_PER_UNIT.get(unit.lower())
     if factor is None:
         raise ValueError(f"unknown unit: {_quoted(unit or '')}")

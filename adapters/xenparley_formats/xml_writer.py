@@ -25,6 +25,8 @@ from xenparley_formats.xml_words import SPACES
 __all__ = ["write_xml"]
 
 _OURS = f"{{{NAMESPACE}}}"
+# the element around them has no attributes of its own
+_FEATURES = Node("features")
 
 
 def write_xml(config: GuestConfig, *, secrets: bool = True, lossy: bool = False) -> Writing:
@@ -117,6 +119,8 @@ class _Writer:
         return text + self._extra_attributes(node, held, where)
 
     def _extra_attributes(self, node: Node, held: list[tuple[str, Extra]], where: str) -> str:
+        if not held:
+            return ""
         text = ""
         taken = set(node.attrs)
         for number, (last, extra) in enumerate(held):
@@ -174,9 +178,8 @@ class _Writer:
     def _case(self, child: Node, values: Values, where: str) -> Node:
         """Choose the case by the owner's kind; what only other cases can say is a loss."""
         chosen = child.resolve(values, None) or child
-        says = chosen.fields()
         for case in (child, *child.cases.values()):
-            for name in case.fields() - says:
+            for name in case.says - chosen.says:
                 if values.get(name) not in (None, (), False):
                     kind = values.get(child.switch or "")
                     shown = f"{where}{child.step}: {name.lstrip('_')}"
@@ -193,7 +196,7 @@ class _Writer:
         where: str,
     ) -> list[str]:
         held = pieces.take(path)
-        attributes = self._extra_attributes(Node("features"), held, where)
+        attributes = self._extra_attributes(_FEATURES, held, where)
         lines: list[str] = []
         for feature in features:
             lines += self._feature(node, feature, indent + "  ", where)
