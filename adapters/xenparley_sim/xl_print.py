@@ -35,6 +35,8 @@ def print_list(xl: Xl, domains: list[Domain], *, verbose: bool) -> None:
         if xl.release < (4, 2) and domain.max_kib > 0:
             kib = domain.max_kib
         letters = state_letters(domain.flags, domain.reason)
+        if xl.release < (4, 2) and letters[4] != "c":
+            letters = f"{letters[:4]}-{letters[5]}"
         if domain.flags & RunFlags.SHUTDOWN and xl.release < (4, 7) and domain.reason == 5:
             letters = f"{letters[:4]}?{letters[5]}"
         line = (

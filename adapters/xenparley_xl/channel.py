@@ -65,7 +65,8 @@ class XlChannel:
             return Unavailable(f"xl info tells no release of Xen: {exc}")
         lock = stack.xend_lock()
         offers, withheld = narrowed(
-            no_changes=f"xend runs ({lock}): xl refuses to change anything" if lock else None
+            no_changes=f"xend runs ({lock}): xl refuses to change anything" if lock else None,
+            counts_held=release >= (4, 2),
         )
         facts = {"path": xl}
         owner = stack.host_owner()

@@ -39,6 +39,7 @@ _UNKNOWN = re.compile(
 _TAKEN = re.compile(r"already exists|is already in use|already attached|in use by another domain")
 _WRONG = re.compile(
     r"[Ii]nvalid argument to|memory_dynamic_max must be less|memory_dynamic_max is less than"
+    r"|memory_static_max must be"
     r"|memkb greater than|out of range|Not enough active CPUs|could not be parsed"
 )
 

@@ -54,7 +54,7 @@ class InventoryPort:
                 wanted = set(domids)
                 lines = self._stack.guests(deadline=deadline) if wanted else []
                 lines = [line for line in lines if line.domid in wanted]
-            return [row_of(line, fields) for line in lines]
+            return self._rows(lines, fields)
 
     def find_live(
         self,
@@ -81,12 +81,18 @@ class InventoryPort:
                     if (handle is not None and line.uuid == handle)
                     or (name is not None and line.name == name)
                 ]
-            return [row_of(line, fields) for line in lines]
+            return self._rows(lines, fields)
+
+    def _rows(self, lines: list[GuestLine], fields: Collection[Field]) -> list[GuestRow]:
+        told = [field for field in fields if field in _VALUES]
+        if Field.MEMORY in told and not self._stack.counts_held():
+            told.remove(Field.MEMORY)
+        return [row_of(line, told) for line in lines]
 
 
 def row_of(line: GuestLine, fields: Collection[Field]) -> GuestRow:
     """Return a line as a row with the fields that were asked."""
-    values = {field: _VALUES[field](line) for field in fields if field in _VALUES}
+    values = {field: _VALUES[field](line) for field in fields}
     absent: dict[Field, str] = {}
     if Field.NAME in values and line.name is None:
         del values[Field.NAME]

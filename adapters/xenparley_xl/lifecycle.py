@@ -35,6 +35,8 @@ C = Capability
 EVENTS = ("power", "sleep", "nmi", "init", "reset")
 _SYSRQ = re.compile(r"sysrq-([a-z0-9])\Z")
 _NO_PV = re.compile(r"PV control interface not available|without PV drivers")
+#: Since 4.2 xl can press the button instead.
+_BUTTON = re.compile(r'Use "-F"')
 #: xl's words when -F made it press the button instead.
 _ACPI = re.compile(r"sending ACPI")
 
@@ -110,7 +112,7 @@ class LifecyclePort:
             check_whole(line, what)
             how = "pv"
             result = stack.change(word, str(line.domid), deadline=deadline, checked=False)
-            if result.status != 0 and _NO_PV.search(result.err):
+            if result.status != 0 and _BUTTON.search(result.err):
                 # Certain that nothing was asked: xl looks for the drivers first.
                 how = "acpi"
                 result = stack.change(word, "-F", str(line.domid), deadline=deadline, checked=False)

@@ -30,7 +30,10 @@ class MemoryPort:
         self._stack = stack
 
     def memory(self, guest: GuestRef, *, deadline: float) -> MemoryInfo:
-        """Return what the guest holds (whole MiB); from 4.5 on its target and maximum, too."""
+        """Return what the guest holds (whole MiB); from 4.5 on its target and maximum, too.
+
+        In 4.1 it is the maximum alone.
+        """
         with self._stack.call(C.MEMORY, guest):
             line = self._stack.living(guest, deadline=deadline)
             return self._memory(line, deadline)
@@ -48,6 +51,8 @@ class MemoryPort:
             told = found.get("b_info") if isinstance(found, dict) else None
             if isinstance(told, dict):
                 target, maximum = _size(told.get("target_memkb")), _size(told.get("max_memkb"))
+        if not self._stack.counts_held():
+            return MemoryInfo(maximum_kib=line.memory_kib)
         return MemoryInfo(current_kib=line.memory_kib, target_kib=target, maximum_kib=maximum)
 
     def set_target(self, guest: GuestRef, kib: int, *, deadline: float) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from attrs import evolve
+
 from xenparley.domain.guest import Field
 from xenparley.negotiation.capability import SPECS, Capability
 from xenparley.negotiation.offer import Authority, Offer, Withheld
@@ -84,14 +86,20 @@ OFFERS: Final[tuple[Offer, ...]] = (
 )
 
 
-def narrowed(*, no_changes: str | None) -> tuple[tuple[Offer, ...], tuple[Withheld, ...]]:
-    """Return the offers that hold here; ``no_changes`` says why xl would change nothing."""
-    if no_changes is None:
-        return OFFERS, ()
-    kept = tuple(offer for offer in OFFERS if not SPECS[offer.capability].command)
-    withheld = tuple(
-        Withheld(offer.capability, no_changes)
-        for offer in OFFERS
-        if SPECS[offer.capability].command
-    )
-    return kept, withheld
+def narrowed(
+    *, no_changes: str | None, counts_held: bool
+) -> tuple[tuple[Offer, ...], tuple[Withheld, ...]]:
+    """Return the offers that hold here; ``no_changes`` says why xl would change nothing.
+
+    ``counts_held`` False: the column Mem is the maximum (Xen 4.1).
+    """
+    kept, withheld = [], []
+    for offer in OFFERS:
+        if no_changes is not None and SPECS[offer.capability].command:
+            withheld.append(Withheld(offer.capability, no_changes))
+        elif F.MEMORY in offer.fields and not counts_held:
+            costs: dict[Field, float] = {f: 0.0 for f in _FIELDS if f is not F.MEMORY}
+            kept.append(evolve(offer, field_costs_us=costs))
+        else:
+            kept.append(offer)
+    return tuple(kept), tuple(withheld)

@@ -126,8 +126,9 @@ def _reason(letters: str, code: str | None) -> int | None:
         return None
     if code is not None and code != "-":
         return int(code, 16)
+    # Without a code it is 4.1, which has a letter for a crash only.
     place = _REASONS.find(letters[4])
-    return None if place < 0 else place
+    return None if place <= 0 else place
 
 
 def _tenths(text: str) -> int:

@@ -162,6 +162,11 @@ class Toolstack:
                 return f"/{lock}"
         return None
 
+    def counts_held(self) -> bool:
+        """Say whether xl's column Mem is what a guest holds: in 4.1 it is its maximum."""
+        release = self.release()
+        return release is None or release >= (4, 2)
+
     # -- the host -------------------------------------------------------------------------
 
     def info(self, *, deadline: float) -> Mapping[str, str]:
