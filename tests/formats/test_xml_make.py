@@ -23,7 +23,7 @@ CASES: list[tuple[type, dict[str, Any]]] = [
 def test_what_is_made_is_what_the_class_makes(kind: type, values: dict[str, Any]) -> None:
     plain = kind(**values)
     for _ in range(FEW + 3):
-        made = maker(kind).make(values)
+        made: Any = maker(kind).make(values)
         assert type(made) is kind
         assert made == plain
         assert hash(made) == hash(plain)
