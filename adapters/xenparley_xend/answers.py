@@ -27,7 +27,7 @@ from xenparley_xend.exchange import Answer
 __all__ = ["expression", "value", "words"]
 
 #: Atoms with which a command is answered that was carried out.
-_DONE = frozenset({"", "0", "1", "None"})
+_DONE = frozenset({"", "0", "1", "None", "True"})
 
 
 def words(body: bytes) -> str:

@@ -13,11 +13,13 @@ from xenparley.domain.errors import (
     DeadlineExceeded,
     NotFound,
     Unavailable,
+    Unsupported,
     XenparleyError,
 )
 from xenparley.domain.identity import MAX_DOMID, MAX_NAME_BYTES
 from xenparley_wire.sxp import Sexp
 from xenparley_xend.errors import CHANNEL
+from xenparley_xend.offers import narrowed
 from xenparley_xend.release import release_of
 from xenparley_xend.rows import Seen, seen
 from xenparley_xend.xmlrpc_door import XmlRpcDoor
@@ -54,6 +56,8 @@ class Calls:
         self.closed = False
         self.door: Door | None = None
         self.second: XmlRpcDoor | None = None
+        #: What this host can't do, and why; known once the door is open.
+        self.withheld: dict[Capability, str] = {}
         self._release: Release | None = None
         self._looking = threading.Lock()
 
@@ -65,6 +69,9 @@ class Calls:
     ) -> Iterator[Door]:
         """Run one call of a port: errors leave with guest, operation and channel."""
         try:
+            reason = self.withheld.get(capability)
+            if reason is not None:
+                raise Unsupported(reason)
             yield self.ready(deadline)
         except XenparleyError as exc:
             exc.operation = capability.value
@@ -109,6 +116,12 @@ class Calls:
         for each in (door, second):
             if isinstance(each, XmlRpcDoor):
                 each.release = self._release
+        _, gone = narrowed(
+            self._release,
+            xmlrpc=second is not None or door.kind == "xmlrpc",
+            files=self.places.sees_definitions(),
+        )
+        self.withheld = {each.capability: each.reason for each in gone}
         self.second, self.door = second, door
         if self.closed:
             self.close()

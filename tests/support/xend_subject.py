@@ -195,6 +195,7 @@ class Narrowed:
         result = self._channel.probe(deadline=deadline)
         if not isinstance(result, Available):
             return result
+        self._channel.calls.withheld.update(dict.fromkeys(self._without, "paused only in part"))
         gone = {o.capability for o in result.offers} & set(self._without)
         return evolve(
             result,

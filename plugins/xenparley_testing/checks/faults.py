@@ -12,6 +12,7 @@ from xenparley.domain.errors import (
     NotFound,
     OutcomeUnknown,
     Unavailable,
+    Unsupported,
     XenparleyError,
 )
 from xenparley.domain.identity import GuestRef
@@ -148,6 +149,8 @@ def _ended(
             raise broken(f"{where}: OutcomeUnknown that says retry_safe", error)
     elif capability is C.RESTORE and isinstance(error, NotFound) and not bench.offered(C.SAVE):
         pass  # there was no image to restore
+    elif capability is C.TRIGGER and isinstance(error, Unsupported) and not times:
+        pass  # a host without such buttons
     elif not isinstance(error, untouched):
         if isinstance(error, XenparleyError):
             raise broken(f"{where}: {error!r}, not OutcomeUnknown", error)
@@ -190,7 +193,9 @@ def _kept_out(bench: Bench, capability: Capability, fault: str, kind: type[Xenpa
         if SPECS[capability].command:
             raise broken(f"{capability.value}, {what}: answered as if it had been carried out")
         return
-    if not isinstance(error, kind):
+    if not isinstance(error, kind) and not (
+        capability is C.TRIGGER and isinstance(error, Unsupported)
+    ):
         raise broken(f"{capability.value}, {what}: {error!r}, not {kind.__name__}", error)
     bench.fields_set(capability, error, what, about_guest=CALLS[capability].aim is not Aim.HOST)
     now = bench.still(guest) if guest.domid is not None else None
