@@ -47,12 +47,13 @@ def differences(given: Any, found: Any, place: str = "") -> Iterator[Problem]:
         if one == other:
             continue
         if field.name == "extras":
+            there = set(other)
             for extra in one:
-                if extra not in other:
+                if extra not in there:
                     key = printable(extra.key, limit=80)
                     words = f"a piece of {printable(extra.format, limit=20)}"
                     yield Problem(f"{place}/{key}" if place else key, words)
-            if all(extra in other for extra in one):
+            if there.issuperset(one):
                 yield Problem(place or "extras", "would be read as more than it says")
             continue
         where = _place(place, field.name)
@@ -75,7 +76,8 @@ def _lists(given: tuple[Any, ...], found: tuple[Any, ...], place: str) -> Iterat
             else:
                 yield Problem(where, "there is no word for it")
         return
-    missing = [number for number, one in enumerate(given, 1) if one not in found]
+    there = set(found)
+    missing = [number for number, one in enumerate(given, 1) if one not in there]
     for number in missing:
         yield Problem(f"{place}[{number}]", "there is no word for it")
     if not missing:

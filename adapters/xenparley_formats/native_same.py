@@ -139,11 +139,11 @@ def _ports(chars: tuple[CharDevice, ...], kind: str) -> tuple[CharDevice, ...]:
     found = []
     types = (None, kind, "isa", f"isa-{kind}")
     taken = {char.port for char in chars}
+    free = (number for number in range(len(chars) * 2 + 1) if number not in taken)
     for char in chars:
         port = char.port
         if port is None:
-            port = next(number for number in range(len(chars) + 1) if number not in taken)
-            taken.add(port)
+            port = next(free)
         source = evolve(char.source, path=None) if char.source.type == "pty" else char.source
         if source.type == "unix" and source.mode is None:
             source = evolve(source, mode="connect")

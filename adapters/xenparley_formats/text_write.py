@@ -201,14 +201,13 @@ class Sayer:
     def ports(self, kind: str, devices: tuple[CharDevice, ...], *, most: int) -> None:
         """Say serial or parallel ports: one at port 0 as a word, more as a list."""
         words: dict[int, str] = {}
+        taken = {char.port for char in devices}
+        free = (number_ for number_ in range(len(devices) * 2 + 1) if number_ not in taken)
         for number_, char in enumerate(devices, 1):
             place = f"devices/{kind}[{number_}]"
             how: Callable[[], str] = partial(char_text, char.source)
             said = self.log.say(place, how)
-            port = char.port
-            if port is None:
-                taken = {other.port for other in devices} | set(words)
-                port = next(n for n in range(len(devices) * 2 + 1) if n not in taken)
+            port = next(free) if char.port is None else char.port
             if said is None:
                 continue
             if port in words or port >= most:

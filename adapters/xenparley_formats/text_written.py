@@ -83,4 +83,11 @@ def apply(
         except ConfigError:
             return False
 
-    patch(document, before, values(config, silent), kept, right)
+    after = values(config, silent)
+    patch(document, before, after, kept, right)
+    if right():
+        return
+    # a guest of another kind: what had no meaning for the old one has one for this
+    left = frozenset(extra.key for extra in back().extras)
+    for key in kept - left - after.keys():
+        document.remove(key)
