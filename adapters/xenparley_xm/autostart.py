@@ -29,8 +29,8 @@ def _auto(folder: int, path: str) -> Iterator[int | None]:
     """Open the subfolder; None when there is none."""
     try:
         opened = os.open(AUTO, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
-    except FileNotFoundError:
-        yield None
+    except (FileNotFoundError, NotADirectoryError):
+        yield None  # then nothing is started
         return
     except OSError as exc:
         raise os_error(exc, f"{path}/{AUTO}") from exc
@@ -90,7 +90,7 @@ def link(folder: int, path: str, file: str, identity: Identity) -> None:
         raise os_error(exc, f"{path}/{AUTO}") from exc
     with _auto(folder, path) as auto:
         if auto is None:
-            raise Conflict(f"{printable(path)}/{AUTO} disappeared", retry_safe=True)
+            raise Conflict(f"{printable(path)}/{AUTO} is no folder")
         where = printable(f"{path}/{AUTO}/{file}")
         target = f"{path}/{file}"
         try:
@@ -121,6 +121,7 @@ def unlink(folder: int, path: str, names: list[str]) -> None:
     with _auto(folder, path) as auto:
         if auto is None:
             return
+        links = []
         for name in names:
             try:
                 found = os.stat(name, dir_fd=auto, follow_symlinks=False)
@@ -129,5 +130,7 @@ def unlink(folder: int, path: str, names: list[str]) -> None:
             if not stat.S_ISLNK(found.st_mode):
                 where = printable(f"{path}/{AUTO}/{name}")
                 raise OperationFailed(f"{where} is no symbolic link: remove it by hand")
+            links.append(name)
+        for name in links:
             os.unlink(name, dir_fd=auto)
         os.fsync(auto)

@@ -109,6 +109,12 @@ class XmChannel:
     def port(self, role: Role) -> Any:
         """Return the port of a role. Raises Unsupported for those that there is none for."""
         port = self._all_ports().get(role)
+        if port is None and role is Role.DEVICES:
+            # Imported when it is asked for: a listing does without the configuration's classes.
+            from xenparley_xm.devices import DevicesPort
+
+            assert self._calls is not None
+            port = DevicesPort(self._calls)
         if port is None:
             raise Unsupported(f"files have no {role.value}", operation=role.value, channel=CHANNEL)
         return port

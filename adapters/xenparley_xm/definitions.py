@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NoReturn
 
 from attrs import evolve
 
 from xenparley.domain.errors import (
+    AccessRefused,
     AlreadyExists,
     AmbiguousGuest,
     Conflict,
     InvalidInput,
+    OperationFailed,
     Unsupported,
+    XenparleyError,
 )
 from xenparley.domain.identity import (
     DOM0_HANDLE,
@@ -48,17 +53,15 @@ class DefinitionsPort:
         with self._calls.call(Capability.READ_DEFINED, deadline, guest) as folder:
             opened = self._calls.open(folder.scan(deadline), guest)
             config = folder.grammar.config(opened.document, opened.path)
+            key = opened.reading.key
             fd = folder.open()
             try:
-                auto = autostart.started(fd, folder.path)
+                auto = (key.device, key.inode) in autostart.started(fd, folder.path)
+            except AccessRefused:
+                auto = None  # not said, since auto/ may not be read
             finally:
                 os.close(fd)
-            key = opened.reading.key
-            return evolve(
-                config,
-                uuid=opened.entry.uuid,
-                autostart=(key.device, key.inode) in auto,
-            )
+            return evolve(config, uuid=opened.entry.uuid, autostart=auto)
 
     def read_live(self, guest: GuestRef, *, deadline: float) -> NoReturn:
         """Raise Unsupported."""
@@ -94,7 +97,8 @@ class DefinitionsPort:
                 uuid, file = entry.uuid, entry.file
                 self._change(writer, scan, entry, evolve(config, uuid=uuid))
             if config.autostart is not None:
-                _autostart(writer, file, config.autostart)
+                with _after(f"{printable(file)} is written, but not what it starts with"):
+                    _autostart(writer, file, config.autostart)
         return GuestRef(uuid=uuid, name=config.name)
 
     def _add(self, writer: Writer, config: GuestConfig) -> str:
@@ -140,12 +144,22 @@ class DefinitionsPort:
                 raise Conflict(f"{printable(folder.where(entry.file))} was changed meanwhile")
             links = autostart.links_of(fd, folder.path, (found.st_dev, found.st_ino))
             writer.remove(entry.file, key)
-            autostart.unlink(fd, folder.path, links)
+            with _after(f"{printable(entry.file)} is removed, but not its links"):
+                autostart.unlink(fd, folder.path, links)
 
     def set_autostart(self, guest: GuestRef, enabled: bool, *, deadline: float) -> None:
         """Link to the file in auto/, or remove every link to it there."""
         with self._calls.change(Capability.SET_AUTOSTART, deadline, guest) as (writer, scan):
             _autostart(writer, located(scan, guest).file, bool(enabled))
+
+
+@contextlib.contextmanager
+def _after(done: str) -> Iterator[None]:
+    """Say of what fails now that something was done: no other channel may be tried."""
+    try:
+        yield
+    except (XenparleyError, OSError) as exc:
+        raise OperationFailed(f"{done}: {exc}") from exc
 
 
 def _autostart(writer: Writer, file: str, enabled: bool) -> None:

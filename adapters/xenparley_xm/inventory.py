@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple, NoReturn
 
-from xenparley.domain.errors import Unsupported
+from xenparley.domain.errors import Unsupported, XenparleyError
 from xenparley.domain.guest import Field, GuestRow
 from xenparley.negotiation.capability import Capability
 from xenparley_xm.autostart import Identity, started
@@ -82,11 +82,13 @@ class _Asked(NamedTuple):
 
 def _rows(folder: Folder, entries: Iterable[Entry], fields: Collection[Field]) -> list[GuestRow]:
     wanted = frozenset(fields)
-    auto: frozenset[Identity] | None = None
+    auto: frozenset[Identity] | str | None = None
     if Field.AUTOSTART in wanted:
         opened = folder.open()
         try:
             auto = started(opened, folder.path)
+        except XenparleyError as exc:
+            auto = exc.message  # told in each row
         finally:
             os.close(opened)
     sizes = tuple(field for field in UNREAD if field in wanted)
@@ -100,7 +102,7 @@ def _rows(folder: Folder, entries: Iterable[Entry], fields: Collection[Field]) -
     return [_row(entry, asked, auto) for entry in entries]
 
 
-def _row(entry: Entry, asked: _Asked, auto: frozenset[Identity] | None) -> GuestRow:
+def _row(entry: Entry, asked: _Asked, auto: frozenset[Identity] | str | None) -> GuestRow:
     summary = entry.summary
     if summary is None:
         return _unread(entry, asked, auto)
@@ -110,7 +112,7 @@ def _row(entry: Entry, asked: _Asked, auto: frozenset[Identity] | None) -> Guest
         values = {field: summary.values[field] for field in asked.sizes if field in summary.values}
     if asked.name:
         values[Field.NAME] = entry.name
-    absent = None
+    absent: dict[Field, str] = {}
     if summary.absent:
         # A made-up UUID is told as such, asked or not: guests that others started from the file
         # have another one.
@@ -118,11 +120,11 @@ def _row(entry: Entry, asked: _Asked, auto: frozenset[Identity] | None) -> Guest
         absent = {f: why for f, why in summary.absent.items() if f is Field.UUID or f in shown}
     if asked.uuid and summary.uuid is not None:
         values[Field.UUID] = entry.uuid
-    _always(entry, asked, auto, values)
-    return GuestRow(None, entry.uuid, values, absent)
+    _always(entry, asked, auto, values, absent)
+    return GuestRow(None, entry.uuid, values, absent or None)
 
 
-def _unread(entry: Entry, asked: _Asked, auto: frozenset[Identity] | None) -> GuestRow:
+def _unread(entry: Entry, asked: _Asked, auto: frozenset[Identity] | str | None) -> GuestRow:
     """Make the row of a file that can't be read: the reason in place of what it would tell."""
     values: dict[Field, object] = {}
     trouble = entry.trouble or "can't be read"
@@ -132,19 +134,22 @@ def _unread(entry: Entry, asked: _Asked, auto: frozenset[Identity] | None) -> Gu
         absent[Field.NAME] = trouble
     elif asked.name:
         values[Field.NAME] = entry.name
-    _always(entry, asked, auto, values)
-    return GuestRow(None, entry.uuid, values, absent)
+    _always(entry, asked, auto, values, absent)
+    return GuestRow(None, entry.uuid, values, absent or None)
 
 
 def _always(
     entry: Entry,
     asked: _Asked,
-    auto: frozenset[Identity] | None,
+    auto: frozenset[Identity] | str | None,
     values: dict[Field, object],
+    absent: dict[Field, str],
 ) -> None:
     if asked.domid:
         values[Field.DOMID] = None
     if asked.defined:
         values[Field.DEFINED] = True
-    if auto is not None:
+    if isinstance(auto, str):
+        absent[Field.AUTOSTART] = auto
+    elif auto is not None:
         values[Field.AUTOSTART] = (entry.key.device, entry.key.inode) in auto

@@ -52,6 +52,10 @@ OFFERS: Final[tuple[Offer, ...]] = (
     Offer(C.SET_MEMORY_MAXIMUM, 6000.0, Authority.LAST_RESORT, conditions=("root", _INACTIVE)),
     Offer(C.VCPUS, 1500.0, Authority.LAST_RESORT, conditions=(_INACTIVE,)),
     Offer(C.SET_VCPUS, 6000.0, Authority.LAST_RESORT, conditions=("root", _INACTIVE)),
+    Offer(C.PIN_VCPU, 6000.0, Authority.LAST_RESORT, conditions=("root", _INACTIVE)),
+    Offer(C.ATTACH_DEVICE, 6000.0, Authority.LAST_RESORT, conditions=("root", _INACTIVE)),
+    Offer(C.DETACH_DEVICE, 6000.0, Authority.LAST_RESORT, conditions=("root", _INACTIVE)),
+    Offer(C.CHANGE_MEDIA, 6000.0, Authority.LAST_RESORT, conditions=("root", _INACTIVE)),
     Offer(
         C.EVENTS,
         1000.0,

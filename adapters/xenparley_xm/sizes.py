@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
+
+from attrs import evolve
 
 from xenparley.domain.errors import InvalidInput
 from xenparley.domain.guest import Field
@@ -21,6 +23,7 @@ __all__ = ["MemoryPort", "VcpusPort"]
 _MIB: Final = 1024
 #: A PiB: sizes beyond it are mistakes.
 _MAX_KIB: Final = 1 << 40
+_MAX_CPU: Final = 16383
 
 
 class MemoryPort:
@@ -83,6 +86,34 @@ class VcpusPort:
             if online > most:
                 raise InvalidInput(f"{online} virtual CPUs are more than the guest's {most}")
             _say_vcpus(opened.document, online, most, self._calls.folder.grammar.toolstack)
+
+    def pin_vcpu(
+        self, guest: GuestRef, vcpu: int, cpus: Collection[int], *, deadline: float
+    ) -> None:
+        """Let a CPU run on these host CPUs only, from the next start on.
+
+        The file doesn't know which the host has: those up to 16383 are taken.
+        """
+        # Imported here: a listing does without the configuration's classes.
+        from xenparley.domain.config import VcpuPin
+
+        chosen = sorted(set(cpus))
+        if not chosen or not all(type(cpu) is int and 0 <= cpu <= _MAX_CPU for cpu in chosen):
+            raise InvalidInput(f"not host CPUs: {chosen[:20]!r} (0 to {_MAX_CPU})")
+        with self._calls.edit(Capability.PIN_VCPU, deadline, guest) as opened:
+            grammar = self._calls.folder.grammar
+            config = grammar.config(opened.document, opened.path)
+            if type(vcpu) is not int or not 0 <= vcpu < config.vcpus.maximum:
+                raise InvalidInput(f"{guest} has no virtual CPU {vcpu!r}")
+            pins = {pin.vcpu: pin for pin in config.vcpus.pins}
+            if not pins and config.vcpus.maximum > 1 and config.vcpus.cpuset is not None:
+                # A file has one list for all, or one for each.
+                rest = config.vcpus.cpuset
+                pins = {n: VcpuPin(vcpu=n, cpuset=rest) for n in range(config.vcpus.maximum)}
+            pins[vcpu] = VcpuPin(vcpu=vcpu, cpuset=",".join(map(str, chosen)))
+            ordered = tuple(pins[number] for number in sorted(pins))
+            wanted = evolve(config, vcpus=evolve(config.vcpus, pins=ordered, cpuset=None))
+            grammar.apply(opened.document, wanted)
 
 
 def _say_vcpus(document: TextDocument, online: int, most: int, toolstack: str) -> None:

@@ -228,7 +228,8 @@ class Writer:
                 os.close(opened)
             yield name
         finally:
-            with contextlib.suppress(FileNotFoundError):
+            # Renamed away, or swept by the next writer: what was done stays done.
+            with contextlib.suppress(OSError):
                 os.unlink(name, dir_fd=self.opened)
 
     def _rename(self, temporary: str, file: str, path: str) -> None:

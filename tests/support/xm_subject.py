@@ -10,11 +10,13 @@ from contextlib import contextmanager, suppress
 
 from attrs import evolve
 
+from xenparley.domain.config import Loader
 from xenparley.domain.errors import NotFound
 from xenparley.domain.events import EventKind
 from xenparley.domain.guest import Field, GuestRow
 from xenparley.negotiation.capability import Role
 from xenparley_testing import Faults, Limits, Subject
+from xenparley_testing.subject import DEFAULT_CDROM
 from xenparley_xm.channel import XmChannel
 from xenparley_xm.plugin import SPEC
 
@@ -35,7 +37,7 @@ class StandIn:
 
     def port(self, role):
         port = self._channel.port(role)
-        if role in (Role.MEMORY, Role.VCPUS):
+        if role in (Role.MEMORY, Role.VCPUS, Role.DEVICES):
             return _Lifeless(port)
         return _Lively(port) if role is Role.EVENTS else port
 
@@ -71,6 +73,10 @@ def xm_subject(folder, **settings):
     settings = {"folder": str(folder), **settings}
     beside = XmChannel(settings)
     domids = itertools.count(1)
+
+    loader = None
+    if settings.get("toolstack") == "xm":
+        loader = Loader(path="/usr/lib/xen/boot/hvmloader")
 
     def soon():
         return time.monotonic() + 10
@@ -120,6 +126,9 @@ def xm_subject(folder, **settings):
                 "refuse": "root may read and write everything",
                 "sent": "nothing is sent: a file is changed or it is not",
             },
+        ),
+        cdrom_template=evolve(
+            DEFAULT_CDROM, boot=evolve(DEFAULT_CDROM.boot, loader=loader, devices=("cdrom", "hd"))
         ),
         limits=Limits(stall=0.05, settle=5.0),
     )

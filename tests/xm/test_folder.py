@@ -130,15 +130,19 @@ def test_a_file_that_may_not_be_read_is_told():
         files.path.chmod(0o755)
         files.write("good").chmod(0o644)
         files.write("secret").chmod(0o000)
+        (files.path / "auto").mkdir(0o700)
+        (files.path / "auto").chmod(0o000)
         with unprivileged():
             rows = files.rows()
             (secret,) = (row for name, row in rows.items() if name != "good")
             with pytest.raises(AccessRefused):
                 files.read(uuid=secret.uuid)
+            assert files.read("good").autostart is None
             probed = files.channel.probe(deadline=files.soon())
         files.channel.close()
     assert set(rows) == {"good", secret.uuid}
     assert "Permission denied" in secret.absent[Field.NAME]
+    assert "auto: Permission denied" in rows["good"].absent[Field.AUTOSTART]
     if os.geteuid() == 0:  # elsewhere the folder is our own
         assert {w.capability.value for w in probed.withheld} >= {"define", "undefine"}
 

@@ -13,12 +13,24 @@ from threading import Thread
 import pytest
 from attrs import evolve
 
-from xenparley.domain.config import Boot, Graphics, GuestConfig, Vcpus
+from xenparley.domain.config import (
+    Boot,
+    Disk,
+    DiskSource,
+    Graphics,
+    GuestConfig,
+    HostPci,
+    Interface,
+    PciAddress,
+    Vcpus,
+)
 from xenparley.domain.errors import (
     AlreadyExists,
     Conflict,
     DeadlineExceeded,
     InvalidInput,
+    NotFound,
+    OperationFailed,
     ParseError,
     Unsupported,
 )
@@ -335,3 +347,55 @@ def test_define_says_autostart_by_a_link(files):
     assert started(files) == {"bare"}
     files.define(evolve(files.read("bare"), autostart=False))
     assert started(files) == set()
+
+
+def test_define_that_cannot_link_says_what_is_done(files):
+    (files.path / "auto").write_text("no folder")
+    with pytest.raises(OperationFailed, match="is written, but"):
+        files.define(evolve(BARE, autostart=True))
+    assert set(files.rows()) == {"bare"}
+
+
+def test_a_file_in_auto_that_is_no_link_is_not_removed(files):
+    path = files.write("web.cfg", WEB)
+    (files.path / "auto").mkdir()
+    os.link(path, files.path / "auto" / "hard")
+    (files.path / "auto" / "soft").symlink_to(path)
+    with pytest.raises(OperationFailed, match="hard"):
+        files.autostart("web", False)
+    assert started(files) == {"hard", "soft"}
+
+
+def test_devices_of_a_definition(files):
+    path = files.write("web.cfg", WEB)
+    web, devices = GuestRef(name="web"), files.port(Role.DEVICES)
+    spare = Disk(target="xvdb", source=DiskSource(type="block", path="/dev/vg/b"), driver="phy")
+    devices.attach(web, spare, deadline=files.soon())
+    assert "phy:/dev/vg/b,xvdb,w" in path.read_text()
+    with pytest.raises(AlreadyExists):
+        devices.attach(web, spare, deadline=files.soon())
+    card = Interface(source="xenbr0", mac="00:16:3e:00:00:07")
+    devices.attach(web, card, deadline=files.soon())
+    devices.attach(web, HostPci(address=PciAddress(bus=3, slot=1)), deadline=files.soon())
+    held = files.read("web")
+    assert [i.mac for i in held.interfaces] == ["00:16:3e:00:00:07"]
+    assert [p.address.bus for p in held.pci] == [3]
+    for device in (spare, evolve(card, mac="00:16:3E:00:00:07"), held.pci[0]):
+        devices.detach(web, device, deadline=files.soon())
+        with pytest.raises(NotFound):
+            devices.detach(web, device, deadline=files.soon())
+    held = files.read("web")
+    assert ([d.target for d in held.disks], held.interfaces, held.pci) == (["xvda"], (), ())
+    assert "# The web server. Ask Ann before you touch it." in path.read_text()
+
+
+def test_pins_of_a_definition(files):
+    path = files.write("web.cfg", WEB + 'cpus = "0-3"\n')
+    web, vcpus = GuestRef(name="web"), files.port(Role.VCPUS)
+    vcpus.pin_vcpu(web, 1, [5, 4], deadline=files.soon())
+    pins = {pin.vcpu: pin.cpuset for pin in files.read("web").vcpus.pins}
+    assert pins == {0: "0-3", 1: "4,5"}
+    assert "# of 2006" in path.read_text()
+    for vcpu, cpus in ((2, [0]), (-1, [0]), (0, []), (0, [-1]), (0, [1 << 20]), (True, [0])):
+        with pytest.raises(InvalidInput):
+            vcpus.pin_vcpu(web, vcpu, cpus, deadline=files.soon())
