@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-__all__ = ["Missing", "NeverAnswers", "UnknownGuest", "XendFailure"]
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from xenparley_sim.domain import Domain
+    from xenparley_sim.xend_host import Guest
+
+__all__ = ["Missing", "NeverAnswers", "UnknownGuest", "XendFailure", "living_domain"]
 
 
 class XendFailure(Exception):
@@ -26,3 +32,10 @@ class UnknownGuest(Exception):
 
 class NeverAnswers(Exception):
     """The thread dies: the connection stays open without an answer."""
+
+
+def living_domain(guest: Guest) -> Domain:
+    """Return a guest's domain; for a dormant one Python's own complaint, as XenD passes it on."""
+    if guest.domain is None:
+        raise XendFailure("int() argument must be a string or a number, not 'NoneType'")
+    return guest.domain

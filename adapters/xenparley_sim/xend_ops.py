@@ -7,29 +7,21 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from xenparley.domain.errors import XenparleyError
-from xenparley_sim import images, life, vcpus
-from xenparley_sim.hardware import Hardware, vbd_devid
-from xenparley_sim.xend_config import device_of, plain_dev, put
-from xenparley_sim.xend_errors import Missing, NeverAnswers, XendFailure
+from xenparley_sim import images, life, vcpus, xend_devices
+from xenparley_sim.hardware import Hardware
+from xenparley_sim.xend_config import put
+from xenparley_sim.xend_errors import Missing, NeverAnswers, XendFailure, living_domain
 from xenparley_sim.xend_view import vcpu_tree
 from xenparley_wire.sxp import Sexp
-from xenparley_wire.sxp_tree import children, key_of, pairs
+from xenparley_wire.sxp_tree import children, pairs
 
 if TYPE_CHECKING:
-    from xenparley_sim.domain import Domain
     from xenparley_sim.xend_host import Guest, XendHost
 
 __all__ = ["OPS", "carry_out", "restore"]
 
 Given = Mapping[str, Any]
-_HALTED = "int() argument must be a string or a number, not 'NoneType'"
 _REASONS = ("poweroff", "reboot", "suspend", "crash", "halt")
-
-
-def _domain(guest: Guest) -> Domain:
-    if guest.domain is None:
-        raise XendFailure(_HALTED)
-    return guest.domain
 
 
 def _int(given: Given, name: str) -> int:
@@ -41,16 +33,16 @@ def _int(given: Given, name: str) -> int:
 
 
 def _pause(host: XendHost, guest: Guest, given: Given) -> None:
-    host.hypervisor.pause(_domain(guest).domid)
+    host.hypervisor.pause(living_domain(guest).domid)
 
 
 def _unpause(host: XendHost, guest: Guest, given: Given) -> None:
-    if _domain(guest).pauses:
-        host.hypervisor.unpause(_domain(guest).domid)
+    if living_domain(guest).pauses:
+        host.hypervisor.unpause(living_domain(guest).domid)
 
 
 def _destroy(host: XendHost, guest: Guest, given: Given) -> None:
-    host.hypervisor.destroy(_domain(guest).domid)
+    host.hypervisor.destroy(living_domain(guest).domid)
 
 
 def _shutdown(host: XendHost, guest: Guest, given: Given) -> None:
@@ -69,11 +61,11 @@ def _sysrq(host: XendHost, guest: Guest, given: Given) -> None:
     key = chr(_int(given, "key"))
     reason = {"b": 1, "c": 3, "o": 0}.get(key)
     if reason is not None:
-        host.hypervisor.stop(_domain(guest).domid, reason)
+        host.hypervisor.stop(living_domain(guest).domid, reason)
 
 
 def _send_trigger(host: XendHost, guest: Guest, given: Given) -> None:
-    domain = _domain(guest)
+    domain = living_domain(guest)
     if domain.virt != "hvm" and given["trigger"] != "nmi":
         raise XendFailure("trigger is for HVM guests")
     if given["trigger"] == "power":
@@ -83,7 +75,7 @@ def _send_trigger(host: XendHost, guest: Guest, given: Given) -> None:
 
 
 def _wait(host: XendHost, guest: Guest, given: Given) -> None:
-    for node in children(host.tree(_domain(guest)), "device"):
+    for node in children(host.tree(living_domain(guest)), "device"):
         uname = pairs(node[1]).get("uname", "") if len(node) > 1 else ""
         if "nosuchdev" in uname:
             raise XendFailure(f"Device (vbd) could not be connected. {uname[4:]} not found.")
@@ -131,13 +123,13 @@ def restore(host: XendHost, path: str, *, paused: bool) -> Guest:
 
 def _dump(host: XendHost, guest: Guest, given: Given) -> None:
     with host.hypervisor.change() as tx:
-        domain = tx.domain(_domain(guest).domid)
+        domain = tx.domain(living_domain(guest).domid)
         if domain is not None:
             images.dump(tx, domain, str(given["file"]))
 
 
 def _migrate(host: XendHost, guest: Guest, given: Given) -> None:
-    domid = _domain(guest).domid
+    domid = living_domain(guest).domid
     target = host.hypervisor.peers.get(str(given["destination"]))
     if target is None:
         raise XendFailure("can't connect: Connection refused")
@@ -157,7 +149,7 @@ def _migrate(host: XendHost, guest: Guest, given: Given) -> None:
 
 def _pincpu(host: XendHost, guest: Guest, given: Given) -> None:
     """A list binds; text does from 3.4 on, before it binds to every CPU."""
-    domid = _domain(guest).domid
+    domid = living_domain(guest).domid
     cpumap = given["cpumap"]
     vcpu = _int(given, "vcpu")
     with host.hypervisor.look() as tx:
@@ -168,7 +160,7 @@ def _pincpu(host: XendHost, guest: Guest, given: Given) -> None:
         cpus = frozenset(range(count))
     else:
         cpus = frozenset(_int({"cpu": cpu}, "cpu") for cpu in str(cpumap).split(","))
-    if not 0 <= vcpu < _domain(guest).max_vcpus:
+    if not 0 <= vcpu < living_domain(guest).max_vcpus:
         raise XendFailure(f"Cannot pin vcpu: {vcpu} - (3, 'No such process')")
     host.hypervisor.pin_vcpu(domid, vcpu, cpus)
 
@@ -196,7 +188,7 @@ def _target(host: XendHost, guest: Guest, given: Given) -> None:
 
 def _set_vcpus(host: XendHost, guest: Guest, given: Given) -> None:
     count = _int(given, "vcpus")
-    domain = _domain(guest)
+    domain = living_domain(guest)
     if count > domain.max_vcpus:
         if not host.made_as.any_vcpus:
             raise XendFailure("Cannot set vcpus greater than max vcpus on running domain")
@@ -205,7 +197,7 @@ def _set_vcpus(host: XendHost, guest: Guest, given: Given) -> None:
 
 
 def _vcpuinfo(host: XendHost, guest: Guest, given: Given) -> Sexp:
-    domain = _domain(guest)
+    domain = living_domain(guest)
     with host.hypervisor.look() as tx:
         now = tx.domain(domain.domid) or domain
         text = tx.document(f"h:{domain.domid}")
@@ -215,88 +207,20 @@ def _vcpuinfo(host: XendHost, guest: Guest, given: Given) -> Sexp:
     return vcpu_tree(now, host.name(now), told, host.made_as, cpus)
 
 
-def _devices(host: XendHost, guest: Guest, given: Given) -> Sexp:
-    domid = _domain(guest).domid
-    kind = str(given["type"])
-    found: list[Sexp] = []
-    for device in host.hypervisor.hardware(domid).devices:
-        if device.kind != kind:
-            continue
-        keys: list[Sexp] = [["backend-id", str(device.backend_domid)]]
-        if kind == "vbd":
-            keys += [["virtual-device", str(device.devid)], ["device-type", device.what or "disk"]]
-        elif kind == "vif":
-            keys += [["mac", device.name or ""], ["handle", str(device.devid)]]
-        keys += [["state", "4"], ["backend", f"/local/domain/0/backend/{kind}/{domid}"]]
-        found.append([str(device.devid), keys])
-    return found
-
-
-def _numbered(host: XendHost, guest: Guest, kind: str, dev: str) -> Any:
-    number = int(dev) if dev.isdigit() else vbd_devid(plain_dev(dev))
-    for device in host.hypervisor.hardware(_domain(guest).domid).devices:
-        if device.kind == kind and device.devid == number:
-            return device
-    raise XendFailure(f"Device {dev} not connected")
-
-
-def _device_create(host: XendHost, guest: Guest, given: Given) -> Sexp:
-    node = given["config"]
-    kind = key_of(node)
-    device = device_of(node)
-    if device is None or not isinstance(node, list):
-        raise XendFailure(f"Invalid Configuration: XendConfig: {kind} not a valid device type")
-    domid = _domain(guest).domid
-    before = {(d.kind, d.devid) for d in host.hypervisor.hardware(domid).devices}
-    host.hypervisor.attach(domid, device)
-    host.tree(_domain(guest)).append(["device", node])
-    after = {(d.kind, d.devid) for d in host.hypervisor.hardware(domid).devices}
-    ((_, number),) = after - before
-    return [kind or "vbd", ["dom", str(domid), "id", str(number)]]
-
-
-def _device_destroy(host: XendHost, guest: Guest, given: Given) -> None:
-    kind = str(given["type"])
-    device = _numbered(host, guest, kind, str(given["dev"]))
-    tree = host.tree(_domain(guest))
-    for node in [*children(tree, "device")]:
-        one = device_of(node[1]) if len(node) > 1 else None
-        name = getattr(one, "target", None) or (getattr(one, "mac", None) or "").lower()
-        if one is not None and key_of(node[1]) == kind and name == device.name:
-            host.hypervisor.detach(_domain(guest).domid, one)
-            tree.remove(node)
-            return
-    raise XendFailure(f"Device {given['dev']} not connected")
-
-
-def _device_configure(host: XendHost, guest: Guest, given: Given) -> None:
-    node = given["config"]
-    kind = key_of(node) or "vbd"
-    device = _numbered(host, guest, kind, str(given["dev"]))
-    for held in children(host.tree(_domain(guest)), "device"):
-        inner = held[1] if len(held) > 1 else None
-        if not isinstance(inner, list) or key_of(inner) != kind:
-            continue
-        if plain_dev(pairs(inner).get("dev", "")) == device.name:
-            for key in ("uname", "mode"):
-                if key in pairs(node):
-                    put(inner, key, pairs(node)[key])
-
-
 def _credit_get(host: XendHost, guest: Guest, given: Given) -> dict[str, int]:
-    domain = _domain(guest)
+    domain = living_domain(guest)
     return {"cap": domain.cap, "weight": domain.weight}
 
 
 def _credit_set(host: XendHost, guest: Guest, given: Given) -> int:
     host.hypervisor.set_credit(
-        _domain(guest).domid, weight=_int(given, "weight"), cap=_int(given, "cap")
+        living_domain(guest).domid, weight=_int(given, "weight"), cap=_int(given, "cap")
     )
     return 0
 
 
 def _sedf_get(host: XendHost, guest: Guest, given: Given) -> Sexp:
-    domain = _domain(guest)
+    domain = living_domain(guest)
     return [
         "sedf",
         ["domid", str(domain.domid)],
@@ -309,7 +233,7 @@ def _sedf_get(host: XendHost, guest: Guest, given: Given) -> Sexp:
 
 
 def _sedf_set(host: XendHost, guest: Guest, given: Given) -> None:
-    host.hypervisor.set_credit(_domain(guest).domid, weight=_int(given, "weight"))
+    host.hypervisor.set_credit(living_domain(guest).domid, weight=_int(given, "weight"))
 
 
 Function = Callable[["XendHost", "Guest", Given], Any]
@@ -333,10 +257,10 @@ OPS: Mapping[str, tuple[Function, tuple[str, ...], bool]] = {
     "mem_target_set": (_target, ("target",), False),
     "set_vcpus": (_set_vcpus, ("vcpus",), False),
     "vcpuinfo": (_vcpuinfo, (), False),
-    "devices": (_devices, ("type",), False),
-    "device_create": (_device_create, ("config",), False),
-    "device_configure": (_device_configure, ("config", "dev"), False),
-    "device_destroy": (_device_destroy, ("type", "dev"), False),
+    "devices": (xend_devices.listed, ("type",), False),
+    "device_create": (xend_devices.create, ("config",), False),
+    "device_configure": (xend_devices.configure, ("config", "dev"), False),
+    "device_destroy": (xend_devices.destroy, ("type", "dev"), False),
     "domain_sched_credit_get": (_credit_get, (), False),
     "domain_sched_credit_set": (_credit_set, ("weight", "cap"), False),
     "cpu_sedf_get": (_sedf_get, (), False),

@@ -50,11 +50,6 @@ class Release:
         """The scheduler: what the node says, else the release's default."""
         return self.scheduler or ("credit" if self.format >= 2 else "sedf")
 
-    @property
-    def forgets_empty_500(self) -> bool:
-        """Whether an unknown guest is an empty 500 (3.1 to 3.3)."""
-        return self.format >= 4 and not self.pins_over_http
-
 
 def release_of(node: Sexp) -> Release:
     """Read the answer of ``/xend/node``; a missing ``xend_config_format`` means 1."""

@@ -123,7 +123,6 @@ def test_the_node(recorded):
     told = release_of(value(answer, "node", command=False, guest=False))
     assert (told.format, str(told.version)) == (4, release)
     assert (told.cpus, told.scheduler) == (4, "credit")
-    assert told.forgets_empty_500 is (release == "3.1.0")
     assert told.pins_over_http is (release == "4.1.6")
 
 
