@@ -41,12 +41,13 @@ _SINCE = {"sched-credit2": (4, 2), "sched-rtds": (4, 5), "claims": (4, 3)}
 
 def run(xl: Xl, argv: list[str]) -> int:
     """Run a subcommand; returns the exit status."""
-    from xenparley_sim import xl_changes
+    from xenparley_sim import xl_changes, xl_images
 
     if not argv:
         raise Stop(1, "Usage xl [-vfN] <subcommand> [args]")
     command, arguments = argv[0], argv[1:]
-    handler = _COMMANDS.get(command) or xl_changes.COMMANDS.get(command)
+    tables = (_COMMANDS, xl_changes.COMMANDS, xl_images.COMMANDS)
+    handler = next((table[command] for table in tables if command in table), None)
     if handler is None or _SINCE.get(command, (4, 1)) > xl.release:
         raise Stop(1, "command not implemented")
     if xl.control.get("xend") and command not in _READS:
