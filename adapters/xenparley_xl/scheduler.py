@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from xenparley.domain.errors import InvalidInput, ProtocolError, Unsupported
 from xenparley.domain.identity import printable
 from xenparley.negotiation.capability import Capability
 from xenparley_xl import tables
+from xenparley_xl.failures import failure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +26,7 @@ _PARAMETERS: dict[str, dict[str, tuple[str, int, int]]] = {
     "credit2": {"weight": ("-w", 1, 65535), "cap": ("-c", 0, 409_600)},
     "rtds": {"period": ("-p", 1, 1 << 31), "budget": ("-b", 1, 1 << 31)},
 }
+_OTHER = re.compile(r"returned ([a-z0-9]+) not ([a-z0-9]+)")
 _WITHOUT = frozenset({"null", "arinc653"})
 _NAMES = frozenset({"credit", "credit2", "sedf", "rtds", "arinc653", "null", "bvt"})
 
@@ -50,13 +53,29 @@ class SchedulerPort:
         with self._stack.call(C.SCHEDULER_PARAMETERS, guest):
             line = self._stack.living(guest, deadline=deadline)
             name = self._name(deadline)
-            return {} if name in _WITHOUT else self._read(name, line.domid, deadline)
+            return {} if name in _WITHOUT else self._read(name, line.domid, deadline)[1]
 
-    def _read(self, name: str, domid: int, deadline: float) -> dict[str, int]:
+    def _read(self, name: str, domid: int, deadline: float) -> tuple[str, dict[str, int]]:
+        """Return the scheduler of the guest's CPU pool, and its parameters.
+
+        ``name`` is the one of Pool-0; another pool may have another, which xl then names.
+        """
         known = _known(name)
-        text = self._stack.read(f"sched-{name}", "-d", str(domid), deadline=deadline)
-        told = tables.parse_scheduler(text, domid)
-        return {key: told[key] for key in known if key in told}
+        words = (f"sched-{name}", "-d", str(domid))
+        result = self._stack.runner.read(words, deadline=deadline)
+        if result.status != 0:
+            other = _OTHER.search(result.err)
+            if other is None or other[1] == name or other[2] != name:
+                raise failure(result, f"xl sched-{name}")
+            if other[1] in _WITHOUT:
+                return other[1], {}
+            known = _known(other[1])
+            name = other[1]
+            text = self._stack.read(f"sched-{name}", "-d", str(domid), deadline=deadline)
+            told = tables.parse_scheduler(text, domid)
+        else:
+            told = tables.parse_scheduler(result.out, domid)
+        return name, {key: told[key] for key in known if key in told}
 
     def set_parameters(
         self, guest: GuestRef, values: Mapping[str, int], *, deadline: float
@@ -66,6 +85,9 @@ class SchedulerPort:
         with stack.call(C.SET_SCHEDULER_PARAMETERS, guest), stack.observed(guest, deadline):
             line = stack.steerable(guest, deadline=deadline)
             name = self._name(deadline)
+            now: dict[str, int] = {}
+            if name not in _WITHOUT:
+                name, now = self._read(name, line.domid, deadline)
             known = {} if name in _WITHOUT else _known(name)
             arguments = []
             for key, value in values.items():
@@ -82,7 +104,6 @@ class SchedulerPort:
                 return
             if name == "rtds":
                 # xl takes both or none, and gives the missing one its default.
-                now = self._read(name, line.domid, deadline)
                 for key, (option, _, _) in known.items():
                     if key not in values and key in now:
                         arguments += [option, str(now[key])]

@@ -394,6 +394,20 @@ def test_memory_always_goes_with_its_unit(fake, channel, soon):
     assert fake.hypervisor.domain(ref.domid).target_kib == 32769
 
 
+def test_a_cpu_pool_may_have_another_scheduler(fake, channel, soon):
+    ref = living(fake)
+    fake.tell(pool_scheduler="credit")
+    port = channel.port(Role.SCHEDULER)
+    assert port.scheduler_name(deadline=soon()) == "credit2"
+    port.set_parameters(ref, {"weight": 512}, deadline=soon())
+    assert port.parameters(ref, deadline=soon()) == {"weight": 512, "cap": 0}
+    assert ["sched-credit", "-d", str(ref.domid), "-w", "512"] in fake.calls()
+    fake.tell(pool_scheduler="null")
+    assert port.parameters(ref, deadline=soon()) == {}
+    with pytest.raises(InvalidInput):
+        port.set_parameters(ref, {"weight": 512}, deadline=soon())
+
+
 def test_a_listing_that_others_serve_starts_no_process(fake, soon):
     """With a channel beside it that tells the living, xl is asked for commands only."""
     from xenparley_sim.embed import plugin_for
