@@ -1,4 +1,9 @@
-"""What holds for all tests: the heavy runs are asked for, and nothing depends on the machine."""
+"""What holds for all tests: the long runs are asked for, and nothing depends on the machine.
+
+``XENPARLEY_TESTS`` says how much is run. ``quick``: without the contract kit over every adapter
+(other Pythons do that in CI). ``default``: all but the tests marked heavy. ``heavy``: those too,
+the full property, matrix and fuzz runs.
+"""
 
 from __future__ import annotations
 
@@ -7,23 +12,34 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
+LEVEL = os.environ.get("XENPARLEY_TESTS", "default")
+if LEVEL not in ("quick", "default", "heavy"):
+    raise SystemExit(f"XENPARLEY_TESTS is quick, default or heavy, not {LEVEL!r}")
+
 # Machines are noisy: a slow example is no failure.
 _common = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("quick", max_examples=30, **_common)
 settings.register_profile("heavy", max_examples=200, **_common)
+settings.load_profile("heavy" if LEVEL == "heavy" else "quick")
 
-HEAVY = os.environ.get("XENPARLEY_HEAVY") == "1"
-settings.load_profile("heavy" if HEAVY else "quick")
+#: The contract kit over an adapter: the same few hundred checks for each of its releases.
+_CONTRACTS = ("test_contract.py", "test_sim.py")
+
+
+def _left_out(item: pytest.Item) -> bool:
+    if LEVEL == "heavy":
+        return False
+    if item.get_closest_marker("heavy"):
+        return True
+    return LEVEL == "quick" and item.path.name in _CONTRACTS
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the heavy tests out unless XENPARLEY_HEAVY=1: one Python runs them."""
-    if HEAVY:
-        return
-    left_out = [item for item in items if item.get_closest_marker("heavy")]
+    """Leave out what this run was not asked for."""
+    left_out = [item for item in items if _left_out(item)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in set(left_out)]
+        items[:] = [item for item in items if not _left_out(item)]
 
 
 @pytest.fixture(autouse=True)

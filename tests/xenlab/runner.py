@@ -65,7 +65,7 @@ def pytest_in_dom0(
     """
     passed = {
         name: os.environ[name]
-        for name in ("XENPARLEY_HEAVY", "HYPOTHESIS_PROFILE")
+        for name in ("XENPARLEY_TESTS", "HYPOTHESIS_PROFILE")
         if name in os.environ
     }
     passed |= {

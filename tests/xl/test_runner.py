@@ -170,7 +170,8 @@ def test_grandchildren_that_hold_the_output_delay_nobody(tmp_path):
     kids = children()
     result = Runner(path).read(["list"], deadline=time.monotonic() + 30)
     assert (result.status, result.out) == (0, "whole answer\n")
-    assert children() == kids
+    # Those of tests before this one may end meanwhile.
+    assert children() <= kids
 
 
 def test_a_flood_of_output_is_bounded(tmp_path, monkeypatch):
