@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from itertools import repeat
+from typing import TYPE_CHECKING, Final, cast
 
 from xenparley.domain.errors import NotFound, Unsupported
 from xenparley.domain.guest import UNLIMITED_KIB, Field, GuestRow
@@ -14,7 +15,7 @@ from xenparley_wire.abi.domaininfo import PAGE_KIB, UNLIMITED
 from xenparley_wire.abi.flags import SHUTDOWN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from xenparley_hypercall.channel import HypercallChannel
     from xenparley_hypercall.session import Session
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from xenparley_wire.abi.abi import Abi
     from xenparley_wire.abi.domaininfo import DomainInfo
 
-__all__ = ["InventoryPort", "run_flags", "virt_of"]
+__all__ = ["InventoryPort", "max_memory_of", "virt_of"]
 
 #: So many ids are asked for one by one, more by a listing of all.
 _SINGLY: Final = 4
@@ -37,16 +38,6 @@ _RUN_FLAGS: Final[tuple[RunFlags, ...]] = tuple(
     )
     for word in range(64)
 )
-
-
-def run_flags(info: DomainInfo) -> RunFlags:
-    """Return the run state of a record."""
-    return _RUN_FLAGS[info.flags & 63]
-
-
-def reason_of(info: DomainInfo) -> int | None:
-    """Return the shutdown reason of a record, a number."""
-    return (info.flags >> 16) & 0xFF if info.flags & SHUTDOWN else None
 
 
 def max_memory_of(info: DomainInfo) -> int:
@@ -76,15 +67,23 @@ def virt_of(info: DomainInfo, abi: Abi) -> str | None:
     return "hvm" if has_device_model(info, abi) else "pvh"
 
 
-_VALUES: Final[dict[Field, Callable[[DomainInfo], object]]] = {
-    Field.DOMID: lambda info: info.domain,
-    Field.STATE: run_flags,
-    Field.REASON: reason_of,
-    Field.MEMORY: lambda info: info.tot_pages * PAGE_KIB,
-    Field.MAX_MEMORY: max_memory_of,
-    Field.VCPUS: lambda info: info.nr_online_vcpus,
-    Field.MAX_VCPUS: lambda info: info.vcpus,
-    Field.CPU_TIME: lambda info: info.cpu_time,
+def _vcpu_limits(records: Sequence[DomainInfo]) -> list[object]:
+    return [0 if r.max_vcpu_id == 0xFFFFFFFF else r.max_vcpu_id + 1 for r in records]
+
+
+#: Fields of a whole list at once: a listing is thousands of values, and calls are what costs.
+_COLUMNS: Final[dict[Field, Callable[[Sequence[DomainInfo]], list[object]]]] = {
+    Field.DOMID: lambda records: [r.domain for r in records],
+    Field.STATE: lambda records: [_RUN_FLAGS[r.flags & 63] for r in records],
+    Field.REASON: lambda records: [
+        (r.flags >> 16) & 0xFF if r.flags & SHUTDOWN else None for r in records
+    ],
+    Field.MEMORY: lambda records: [r.tot_pages * PAGE_KIB for r in records],
+    Field.MAX_MEMORY: lambda records: [max_memory_of(r) for r in records],
+    Field.VCPUS: lambda records: [r.nr_online_vcpus for r in records],
+    Field.MAX_VCPUS: _vcpu_limits,
+    Field.CPU_TIME: lambda records: [r.cpu_time for r in records],
+    Field.UUID: lambda records: [handle_uuid(r.handle) for r in records],
 }
 
 
@@ -181,28 +180,32 @@ def _stable_row(turn: Turn, session: Session, domid: int) -> list[GuestRow]:
     return [GuestRow(domid, None, {Field.DOMID: domid})] if state.exists else []
 
 
-def _rows(records: list[DomainInfo], fields: Collection[Field], abi: Abi) -> list[GuestRow]:
-    asked = [(field, _VALUES[field]) for field in dict.fromkeys(fields) if field in _VALUES]
-    uuids = Field.UUID in fields
-    virts = Field.VIRT in fields
-    unknown: dict[Field, str] = {
+def _rows(records: Sequence[DomainInfo], fields: Collection[Field], abi: Abi) -> list[GuestRow]:
+    asked = [field for field in dict.fromkeys(fields) if field in _COLUMNS]
+    columns = [_COLUMNS[field](records) for field in asked]
+    uuids: Iterable[str | None] = repeat(None)
+    if Field.UUID in asked:
+        uuids = cast("list[str]", columns[asked.index(Field.UUID)])
+    absent: dict[Field, str] = {
         field: "the hypervisor doesn't know it"
         for field in fields
-        if field not in _VALUES and field not in (Field.UUID, Field.VIRT)
+        if field not in _COLUMNS and field is not Field.VIRT
     }
-    rows = []
-    for info in records:
-        values: dict[Field, Any] = {field: value(info) for field, value in asked}
-        uuid = None
-        if uuids:
-            uuid = values[Field.UUID] = handle_uuid(info.handle)
-        absent = unknown
-        if virts:
-            virt = virt_of(info, abi)
-            if virt is None:
-                reason = "this release of Xen doesn't tell what kind of guest it is"
-                absent = {**unknown, Field.VIRT: reason}
-            else:
-                values[Field.VIRT] = virt
-        rows.append(GuestRow(info.domain, uuid, values, absent or None))
+    # With no field asked for there is no column to go by.
+    tuples = zip(*columns, strict=True) if columns else repeat((), len(records))
+    rows = [
+        GuestRow(record.domain, uuid, dict(zip(asked, values, strict=True)), absent or None)
+        for record, uuid, values in zip(records, uuids, tuples, strict=False)
+    ]
+    if Field.VIRT in fields:
+        for row, record in zip(rows, records, strict=True):
+            _add_virt(row, virt_of(record, abi))
     return rows
+
+
+def _add_virt(row: GuestRow, virt: str | None) -> None:
+    if virt is not None:
+        row.values[Field.VIRT] = virt
+    else:
+        reason = "this release of Xen doesn't tell what kind of guest it is"
+        row.absent = {**(row.absent or {}), Field.VIRT: reason}
