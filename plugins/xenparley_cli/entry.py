@@ -46,7 +46,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as exc:
         return exc.code if isinstance(exc.code, int) else OK if exc.code is None else USAGE
     except Exception as exc:  # noqa: BLE001 (the outermost: words it)
-        return _failed(exc, arguments)
+        code = _failed(exc, arguments)
+        try:
+            sys.stdout.flush()
+        except OSError:
+            # A full disk: told once is enough.
+            _forget_stdout()
+        return code
     finally:
         if argv is None:
             gc.freeze()  # else Python looks through everything once more before it ends

@@ -8,6 +8,7 @@ from typing import Any
 
 from xenparley.domain.errors import (
     AccessRefused,
+    ChannelLost,
     DeadlineExceeded,
     NotFound,
     OutcomeUnknown,
@@ -176,6 +177,14 @@ def _read_ended(
     bench.fields_set(capability, error, what, about_guest=False)
 
 
+def _still_after(bench: Bench, guest: GuestRef) -> dict[str, object] | None:
+    """Look once the peer is back. The first look may find the old connection dead, and say so."""
+    try:
+        return bench.still(guest)
+    except ChannelLost:
+        return bench.still(guest)
+
+
 def _kept_out(bench: Bench, capability: Capability, fault: str, kind: type[XenparleyError]) -> None:
     guest = target(bench, capability)
     before = bench.still(guest) if guest.domid is not None else None
@@ -198,6 +207,6 @@ def _kept_out(bench: Bench, capability: Capability, fault: str, kind: type[Xenpa
     ):
         raise broken(f"{capability.value}, {what}: {error!r}, not {kind.__name__}", error)
     bench.fields_set(capability, error, what, about_guest=CALLS[capability].aim is not Aim.HOST)
-    now = bench.still(guest) if guest.domid is not None else None
+    now = _still_after(bench, guest) if guest.domid is not None else None
     if bench.sent(capability) != sent or now != before:
         raise broken(f"{capability.value}, {what}: {type(error).__name__}, yet it was carried out")
