@@ -90,8 +90,9 @@ def load(arch: str, key: InterfaceKey, version: tuple[int, ...] | None = None) -
     """Return the ABI of one pair.
 
     ``version`` is (major, minor) as XENVER_version told it, with the point release if known: two
-    pairs cover several releases whose layouts differ a little (3.2 to 3.4), and flag bits moved within
-    others. Without it the oldest release of the pair is taken. Raises :class:`Unsupported` for an unknown pair.
+    pairs cover several releases whose layouts differ a little (3.2 to 3.4), and flag bits moved
+    within others. Without it the oldest release of the pair is taken. Raises
+    :class:`Unsupported` for an unknown pair.
     """
     groups = PAIRS[arch].get(key) if arch in PAIRS else None
     if groups is None:
