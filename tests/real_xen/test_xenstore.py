@@ -20,7 +20,8 @@ from xenparley.negotiation.offer import Available
 from xenparley_xenstore.channel import XenStoreChannel
 from xenparley_xenstore.client import open_store
 
-pytestmark = pytest.mark.real_xen
+# Not yet seen through on a quiet machine: asked for by XENPARLEY_TESTS=heavy.
+pytestmark = [pytest.mark.real_xen, pytest.mark.heavy]
 
 PLACES = ("/run/xenstored/socket", "/dev/xen/xenbus", "/proc/xen/xenbus")
 
