@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ask_many", "read_many", "remove_many", "wrong_type"]
 
-#: New requests are sent when half of the window has been answered: the daemon is never idle.
-_LOW = WINDOW // 2
+#: New requests are sent when a quarter of the window has been answered: the daemon is never idle.
+_LOW = WINDOW * 3 // 4
 
 
 def wrong_type(connection: Connection, asked: int, got: int) -> ProtocolError:

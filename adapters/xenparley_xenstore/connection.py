@@ -42,7 +42,7 @@ _UNKNOWN = object()
 _ABANDONED_MAX = 1024
 #: From so many answers on their way the reader takes them in heaps, after a nap of so many seconds.
 _BULK = 12
-_NAP = 5e-5
+_NAP = 2e-5
 #: A u32 that stays positive wherever a peer took it for signed.
 _LAST_ID = 0x7FFFFFFF
 

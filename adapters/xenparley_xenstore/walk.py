@@ -31,7 +31,7 @@ __all__ = ["Node", "walk"]
 #: Nodes asked for and not yet yielded, and names in the listings of these.
 _AHEAD_NODES = 1024
 _AHEAD_NAMES = 20000
-_LOW = WINDOW // 2
+_LOW = WINDOW * 3 // 4
 
 _DIRECTORY = int(MessageType.DIRECTORY)
 _READ = int(MessageType.READ)
