@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from xenparley.domain.errors import InvalidInput, ProtocolError
 from xenparley_wire import xenstore_replies as replies
 from xenparley_wire import xenstore_requests as requests
-from xenparley_wire.xenstore_paths import join
+from xenparley_wire.xenstore_paths import path_payloads
 from xenparley_wire.xenstore_types import Message, MessageType
 
 from .bulk import wrong_type
@@ -52,12 +52,12 @@ class _Pending:
 
     __slots__ = ("asked", "key", "names", "path", "present", "ready", "value", "waiting")
 
-    def __init__(self, path: str, key: _Key) -> None:
+    def __init__(self, path: str, key: _Key, waiting: int = 0) -> None:
         self.path = path
         self.key = key
         self.value = b""
         self.names: list[str] = []
-        self.waiting = 0
+        self.waiting = waiting
         self.present = True
         #: Children asked for, by index; and how many of them have been.
         self.ready: dict[int, _Pending] = {}
@@ -89,95 +89,99 @@ class _Walk:
         stack = self._stack
         while stack:
             parent, cursor = stack[-1]
-            index = next(cursor, None)
-            if index is None:
-                stack.pop()
-                continue
-            while True:
-                node = parent.ready.get(index)
-                if node is not None and not node.waiting:
+            ready = parent.ready
+            for index in cursor:
+                while index not in ready or ready[index].waiting:
+                    self._exchange_some()
+                node = ready.pop(index)
+                self._nodes -= 1
+                if not node.present:
+                    if parent.path == "":
+                        raise store_error("ENOENT", "DIRECTORY", self._root)
+                    continue
+                yield Node(node.path, node.value)
+                if node.names:
+                    self._names -= len(node.names)
+                    stack.append((node, iter(range(len(node.names)))))
                     break
-                self._exchange_some()
-            del parent.ready[index]
-            self._nodes -= 1
-            self._names -= len(node.names)
-            if not node.present:
-                if not node.key[1:]:
-                    raise store_error("ENOENT", "DIRECTORY", self._root)
-                continue
-            if node.names:
-                stack.append((node, iter(range(len(node.names)))))
-            yield Node(node.path, node.value)
+            else:
+                stack.pop()
 
     def _exchange_some(self) -> None:
         """Ask for as much as the limits allow, and take in what has been answered."""
         exchange = self._exchange
-        room = WINDOW - exchange.in_flight
+        each = 2 if self._values else 1
+        room = (WINDOW - exchange.in_flight) // each
         burst: list[tuple[int, bytes]] = []
         owners: list[_Pending] = []
-        each = 2 if self._values else 1
-        while self._frontier and len(burst) + each <= room:
+        while self._frontier and room:
             # Beyond the limits only what comes next is asked for, to get on at all.
-            if (self._nodes >= _AHEAD_NODES or self._names >= _AHEAD_NAMES) and (
-                burst or exchange.in_flight
-            ):
-                break
-            node = self._next_node()
-            payload = self._encode(node.path)
-            burst.append((_DIRECTORY, payload))
-            owners.append(node)
-            if self._values:
-                burst.append((_READ, payload))
+            if self._nodes >= _AHEAD_NODES or self._names >= _AHEAD_NAMES:
+                if burst or exchange.in_flight:
+                    break
+                room = 1
+            for node, payload in self._next_nodes(room):
+                burst.append((_DIRECTORY, payload))
                 owners.append(node)
-            node.waiting = each
-            self._nodes += 1
+                if each == 2:
+                    burst.append((_READ, payload))
+                    owners.append(node)
+                room -= 1
         if burst:
             ids = exchange.send(burst, self._store.transaction_id)
             self._owners.update(zip(ids, owners, strict=True))
         in_flight = exchange.in_flight
+        take = self._owners.pop
         for message in exchange.take(_LOW if in_flight > _LOW else max(in_flight - each, 0)):
-            self._answered(self._owners.pop(message.request_id), message)
+            node = take(message[1])
+            node.waiting -= 1
+            kind = message[0]
+            if kind == _READ:
+                node.value = message[3]
+            elif kind != _DIRECTORY:
+                self._refused(node, message)
+            elif message[3]:
+                self._list(node, replies.directory(message[3]))
 
-    def _next_node(self) -> _Pending:
-        """Take the first node in the order of the tree that has not been asked for."""
+    def _next_nodes(self, most: int) -> list[tuple[_Pending, bytes]]:
+        """Take the first nodes in the order of the tree, all of one folder, with their payloads.
+
+        What lies below them comes between them, but is not known before they are answered.
+        """
         key, parent = self._frontier[0]
-        index = parent.asked
-        parent.asked += 1
-        if parent.asked < len(parent.names):
-            heapq.heapreplace(self._frontier, ((*parent.key, parent.asked), parent))
+        first = parent.asked
+        last = parent.asked = min(first + most, len(parent.names))
+        if last < len(parent.names):
+            heapq.heapreplace(self._frontier, ((*parent.key, last), parent))
         else:
             heapq.heappop(self._frontier)
-        name = parent.names[index]
-        path = join(parent.path, name) if parent.path else name
-        node = _Pending(path, key)
-        parent.ready[index] = node
-        return node
-
-    def _encode(self, path: str) -> bytes:
+        names = parent.names[first:last]
+        if parent.path:
+            folder = "/" if parent.path == "/" else f"{parent.path}/"
+            names = [folder + name for name in names]
         try:
-            return requests.path(path)
+            payloads = path_payloads(names)
         except InvalidInput as exc:
-            if path == self._root:
-                raise
             raise ProtocolError(f"the daemon lists what is no path: {exc.message}") from exc
+        above, ready, each = key[:-1], parent.ready, 2 if self._values else 1
+        found: list[tuple[_Pending, bytes]] = []
+        for index, (path, payload) in enumerate(zip(names, payloads, strict=True), first):
+            node = ready[index] = _Pending(path, (*above, index), each)
+            found.append((node, payload))
+        self._nodes += len(found)
+        return found
 
-    def _answered(self, node: _Pending, message: Message) -> None:
-        kind, _, _, payload = message
-        node.waiting -= 1
-        if kind == _READ:
-            node.value = payload
-        elif kind == _DIRECTORY:
-            self._list(node, replies.directory(payload))
-        elif kind == _ERROR:
-            name = replies.error_name(payload)
-            if name == "ENOENT":
-                node.present = False
-            elif name == "E2BIG":
-                self._list(node, self._in_parts(node))
-            else:
-                raise store_error(name, "DIRECTORY", node.path)
+    def _refused(self, node: _Pending, message: Message) -> None:
+        """Take an answer in that is neither a value nor a listing."""
+        if message.type != _ERROR:
+            raise wrong_type(self._connection, _DIRECTORY, message.type)
+        name = replies.error_name(message.payload)
+        if name == "ENOENT":
+            node.present = False
+        elif name == "E2BIG":
+            self._list(node, self._in_parts(node))
         else:
-            raise wrong_type(self._connection, _DIRECTORY, kind)
+            raise store_error(name, "DIRECTORY", node.path)
 
     def _in_parts(self, node: _Pending) -> list[str]:
         try:
