@@ -214,6 +214,7 @@ def test_destroy(channel: HypercallChannel, guests: Guests) -> None:
         channel.port(Role.LIFECYCLE).destroy(ref(guest), deadline=soon())
 
 
+@pytest.mark.heavy  # a PVH guest needs minutes to come up in emulation on a busy machine
 def test_destroy_of_a_pvh_guest_leaves_a_zombie_to_the_toolstack(
     channel: HypercallChannel, guests: Guests
 ) -> None:

@@ -14,7 +14,7 @@ from xenparley.negotiation.plan import ChannelView
 __all__ = ["PROBE_S", "ChannelSet"]
 
 #: How long a connection waits for probes; a later one joins when it is done.
-PROBE_S = 3.0
+PROBE_S = 10.0
 
 
 class ChannelSet:
