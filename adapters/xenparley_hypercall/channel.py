@@ -16,7 +16,7 @@ from xenparley.domain.errors import (
 )
 from xenparley.domain.errors import Unavailable as NotReachable
 from xenparley.domain.identity import MAX_DOMID
-from xenparley.negotiation.capability import Capability, Role
+from xenparley.negotiation.capability import Role
 from xenparley.negotiation.offer import Available, ProbeResult, Unavailable
 from xenparley_hypercall.device import open_device
 from xenparley_hypercall.offers import NEEDS, narrowed
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from xenparley.plugin.spi import ChannelContext
     from xenparley_hypercall.device import Device
     from xenparley_hypercall.session import Session
-    from xenparley_hypercall.worker import Turn
+    from xenparley_hypercall.turn import Turn
     from xenparley_wire.abi.domaininfo import DomainInfo
 
 __all__ = ["NAME", "HypercallChannel", "handle_uuid", "make"]
@@ -38,6 +38,8 @@ T = TypeVar("T")
 #: The adapter's name.
 NAME: Final = "hypercall"
 _SETTINGS: Final = frozenset({"device"})
+#: The op that a call stands on, by the capability's word.
+_NEEDED_OPS: Final = {capability.value: op for capability, op in NEEDS.items()}
 
 
 def handle_uuid(handle: bytes) -> str:
@@ -168,9 +170,11 @@ class HypercallChannel:
 
     @staticmethod
     def _check_offered(operation: str, session: Session) -> None:
-        abi, op = session.found.abi, NEEDS.get(Capability(operation))
-        if abi is not None and op is not None and not abi.has(op):
-            raise Unsupported(f"{operation}: Xen {session.found.release} has no {op}")
+        abi = session.found.abi
+        if abi is not None:
+            op = _NEEDED_OPS.get(operation)
+            if op is not None and not abi.has(op):
+                raise Unsupported(f"{operation}: Xen {session.found.release} has no {op}")
 
     def on_guest(
         self,

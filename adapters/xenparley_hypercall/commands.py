@@ -11,7 +11,7 @@ from xenparley_wire.abi.flags import DYING, PAUSED, decode_flags
 
 if TYPE_CHECKING:
     from xenparley_hypercall.reads import DomainReader
-    from xenparley_hypercall.worker import Turn
+    from xenparley_hypercall.turn import Turn
     from xenparley_wire.abi.abi import Abi
     from xenparley_wire.abi.domaininfo import DomainInfo
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from xenparley.ports.statistics import BlockStats, InterfaceStats
     from xenparley_hypercall.channel import HypercallChannel
     from xenparley_hypercall.session import Session
-    from xenparley_hypercall.worker import Turn
+    from xenparley_hypercall.turn import Turn
 
 __all__ = ["PORTS", "HostFacts", "MemoryPort", "StatisticsPort"]
 

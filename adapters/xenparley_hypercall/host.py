@@ -11,7 +11,7 @@ from xenparley_wire.abi import version as xenver
 from xenparley_wire.abi.cpumap import cpus_of, map_bytes
 
 if TYPE_CHECKING:
-    from xenparley_hypercall.worker import Turn
+    from xenparley_hypercall.turn import Turn
     from xenparley_wire.abi.abi import Abi
 
 __all__ = [

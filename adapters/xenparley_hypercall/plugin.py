@@ -22,6 +22,9 @@ SPEC = AdapterSpec(
     schemes=frozenset({"xen"}),
     summary="the hypervisor itself, through /dev/xen/privcmd (Xen 3.0.0 to 4.22)",
     fork="usable in the child, which makes its own worker thread",
+    settings={
+        "device": "the node of the privcmd device",
+    },
 )
 
 

@@ -30,7 +30,7 @@ from xenparley_wire.abi.version import (
 from xenparley_wire.abi.version import HYPERCALL as XEN_VERSION
 
 if TYPE_CHECKING:
-    from xenparley_hypercall.worker import Turn
+    from xenparley_hypercall.turn import Turn
     from xenparley_wire.abi.abi import Abi
 
 __all__ = ["Found", "identify"]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from xenparley.domain.errors import NotFound, ProtocolError, Unsupported
+from xenparley_hypercall.transport import LIST
 from xenparley_wire.abi.domaininfo import DomainInfoCodec
 from xenparley_wire.abi.layout import Layout
 
 if TYPE_CHECKING:
-    from xenparley_hypercall.worker import Turn
-    from xenparley_wire.abi.abi import Abi
+    from xenparley_hypercall.turn import Turn
+    from xenparley_wire.abi.abi import Abi, Request
     from xenparley_wire.abi.domaininfo import DomainInfo
 
 __all__ = ["DomainReader", "DomainState", "domain_state"]
@@ -19,6 +20,7 @@ __all__ = ["DomainReader", "DomainState", "domain_state"]
 FIRST_PAGE: Final = 256
 #: Records in each further call: as many as there can be domain ids.
 NEXT_PAGE: Final = 4096
+_LIST_OP: Final = "sysctl.getdomaininfolist"
 #: Ids from here on are no domains' (DOMID_FIRST_RESERVED of xen.h).
 FIRST_RESERVED: Final = 0x7FF0
 
@@ -29,6 +31,11 @@ class DomainReader:
     def __init__(self, abi: Abi) -> None:
         self.abi = abi
         self._codec = DomainInfoCodec(abi.layout("domctl.getdomaininfo"))
+        self._count = abi.layout(_LIST_OP)
+        self._count_base = abi.payload_offset(_LIST_OP)
+        #: The last request of a first page, and what it was made from: it is nearly always the
+        #: same again.
+        self._made: tuple[tuple[int, int, int], Request] | None = None
 
     def listing(self, turn: Turn, first: int = 0, at_most: int | None = None) -> list[DomainInfo]:
         """Return the records of all domains whose id is not below ``first``, by rising id.
@@ -52,12 +59,14 @@ class DomainReader:
             page = NEXT_PAGE if at_most is None else min(at_most - len(found), NEXT_PAGE)
 
     def _page(self, turn: Turn, first: int, count: int) -> list[DomainInfo]:
-        size = count * self._codec.size
-        buffer = turn.buffer(size, "domains")
-        op = "sysctl.getdomaininfolist"
-        values = {"first_domain": first, "max_domains": count, "buffer": buffer.address}
-        _, data = turn.ask(self.abi.request(op, values))
-        got = self.abi.layout(op).get(data, "num_domains", self.abi.payload_offset(op))
+        buffer = turn.buffer(count * self._codec.size, LIST)
+        wanted = (first, count, buffer.address)
+        made = self._made
+        if made is None or made[0] != wanted:
+            values = {"first_domain": first, "max_domains": count, "buffer": buffer.address}
+            made = self._made = (wanted, self.abi.request(_LIST_OP, values))
+        _, data = turn.ask(made[1])
+        got = self._count.get(data, "num_domains", self._count_base)
         if got > count:
             raise ProtocolError(
                 f"getdomaininfolist: {got} records where {count} were asked for",
@@ -92,12 +101,11 @@ class DomainReader:
 
 
 def _rising(records: list[DomainInfo], first: int) -> bool:
-    last = first - 1
-    for record in records:
-        if not last < record.domain < FIRST_RESERVED:
-            return False
-        last = record.domain
-    return True
+    ids = [record.domain for record in records]
+    if not ids:
+        return True
+    inside = ids[0] >= first and ids[-1] < FIRST_RESERVED
+    return inside and ids == sorted(ids) and len(set(ids)) == len(ids)
 
 
 class DomainState(NamedTuple):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from xenparley_hypercall.device import Device
     from xenparley_hypercall.probe import Found
-    from xenparley_hypercall.worker import Turn
+    from xenparley_hypercall.turn import Turn
     from xenparley_wire.abi.abi import Abi
 
 __all__ = ["Session", "connect"]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from xenparley.domain.identity import GuestRef
     from xenparley_hypercall.channel import HypercallChannel
     from xenparley_hypercall.session import Session
-    from xenparley_hypercall.worker import Turn
+    from xenparley_hypercall.turn import Turn
     from xenparley_wire.abi.domaininfo import DomainInfo
     from xenparley_wire.abi.vcpu import VcpuInfo as WireVcpu
 

@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from xenparley_hypercall.device import Buffer, Device
     from xenparley_wire.abi.abi import Request
 
-__all__ = ["Form", "Transport"]
+__all__ = ["LIST", "Form", "Transport"]
 
 #: Errors by which a kernel says that it doesn't know the ioctl (and an old one any of them).
 NO_SUCH_IOCTL: Final = frozenset({errno.EINVAL, errno.ENOTTY, errno.ENOSYS})
+#: The use of the buffer for lists of domains.
+LIST: Final = "domains"
 #: Longest data buffer that is kept between calls; longer ones are given back.
 _KEEP: Final = 256 * 1024
 
@@ -82,9 +84,10 @@ class Transport:
         return result, bytes(op.view[:size])
 
     def buffer(self, size: int, use: str = "data") -> Buffer:
-        """Return a zeroed buffer of at least ``size`` bytes, valid until the same use asks again.
+        """Return a buffer of at least ``size`` bytes, valid until the same use asks again.
 
-        Buffers of different ``use`` don't overlap.
+        It is zeroed, unless ``use`` is ``domains``: of a list only the records that the
+        hypervisor says it wrote are read. Buffers of different ``use`` don't overlap.
         """
         kept = self._kept.get(use)
         if kept is None or not size <= len(kept.view) <= max(_KEEP, size):
@@ -92,7 +95,8 @@ class Transport:
                 del self._kept[use]
                 kept.close()
             kept = self._kept[use] = self.device.allocate(size)
-        kept.view[:size] = bytes(size)
+        if use != LIST:
+            kept.view[:size] = bytes(size)
         return kept
 
     def close(self) -> None:

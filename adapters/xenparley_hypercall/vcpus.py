@@ -12,7 +12,7 @@ from xenparley_wire.abi.cpumap import cpus_of, map_bytes, map_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from xenparley_hypercall.worker import Turn
+    from xenparley_hypercall.turn import Turn
     from xenparley_wire.abi.abi import Abi
 
 __all__ = [

@@ -8,26 +8,21 @@ from __future__ import annotations
 
 import threading
 import time
-from queue import Empty, SimpleQueue
+from collections import deque
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-from xenparley.domain.errors import (
-    ChannelLost,
-    DeadlineExceeded,
-    OutcomeUnknown,
-    Unavailable,
-)
-from xenparley_hypercall.errors import translated
+from xenparley.domain.errors import Unavailable
+from xenparley_hypercall.bell import Bell
+from xenparley_hypercall.follower import Follower
 from xenparley_hypercall.transport import Form, Transport
+from xenparley_hypercall.turn import Turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from xenparley.domain.errors import XenparleyError
-    from xenparley_hypercall.device import Buffer, Device
-    from xenparley_wire.abi.abi import Request
+    from xenparley_hypercall.device import Device
 
-__all__ = ["Turn", "Worker", "Workers"]
+__all__ = ["Worker", "Workers"]
 
 T = TypeVar("T")
 
@@ -35,125 +30,25 @@ T = TypeVar("T")
 MAX_STUCK: Final = 4
 
 
-class Turn:
-    """One caller's turn on the worker: the hypercalls that its job may make.
-
-    ``operation`` and ``guest`` are for messages. Every call checks the deadline first; a command
-    that hasn't been sent by then is certainly not sent any more.
-    """
-
-    def __init__(self, deadline: float, operation: str, guest: str | None) -> None:
-        self.deadline = deadline
-        self.operation = operation
-        self.guest = guest
-        self._lock = threading.Lock()
-        #: How many commands were sent.
-        self.acted = 0
-        self._given_up = False
-        self._transport: Transport | None = None
-
-    @property
-    def transport(self) -> Transport:
-        """The worker's transport, while the job runs."""
-        if self._transport is None:
-            raise Unavailable("the hypercall worker has gone", operation=self.operation)
-        return self._transport
-
-    def ask(self, request: Request) -> tuple[int, bytes]:
-        """Send a request that changes nothing. Returns the result and the struct."""
-        self._check(command=False)
-        try:
-            return self.transport.send(request)
-        except OSError as exc:
-            raise translated(exc, self.operation, self.guest) from exc
-
-    def act(self, request: Request) -> tuple[int, bytes]:
-        """Send a command. From here on a lost answer means that the outcome is unknown."""
-        self._check(command=True)
-        try:
-            return self.transport.send(request)
-        except OSError as exc:
-            raise translated(exc, self.operation, self.guest, command=True) from exc
-
-    def hypercall(self, number: int, *args: int) -> int:
-        """Do a hypercall that changes nothing and has no op struct (xen_version)."""
-        self._check(command=False)
-        try:
-            return self.transport.hypercall(number, *args)
-        except OSError as exc:
-            raise translated(exc, self.operation, self.guest) from exc
-
-    def buffer(self, size: int, use: str = "data") -> Buffer:
-        """Return a zeroed buffer for what the op struct points to."""
-        try:
-            return self.transport.buffer(size, use)
-        except OSError as exc:
-            raise Unavailable(
-                f"{self.operation}: no memory for the hypercall: {exc}",
-                operation=self.operation,
-                guest=self.guest,
-            ) from exc
-
-    def check(self) -> None:
-        """Raise the error for a caller whose time ran out, if it did."""
-        self._check(command=False)
-
-    def run(self, transport: Transport, job: Callable[[Turn], T]) -> T:
-        """Do the job with this transport. Called by the worker."""
-        self._transport = transport
-        try:
-            return job(self)
-        finally:
-            self._transport = None
-
-    def give_up(self, *, closed: bool = False) -> XenparleyError:
-        """Return the error for a caller who leaves; nothing is sent after this.
-
-        ``closed``: not because the time ran out, but because the channel was closed.
-        """
-        with self._lock:
-            self._given_up = True
-            if closed and not self.acted:
-                return ChannelLost(
-                    f"{self.operation}: the hypercall channel was closed meanwhile",
-                    operation=self.operation,
-                    guest=self.guest,
-                )
-            return self._late()
-
-    def _check(self, *, command: bool) -> None:
-        with self._lock:
-            if self._given_up or time.monotonic() >= self.deadline:
-                raise self._late()
-            if command:
-                self.acted += 1
-
-    def _late(self) -> DeadlineExceeded | OutcomeUnknown:
-        if self.acted:
-            return OutcomeUnknown(
-                f"{self.operation}: the hypercall was made and hasn't returned in time",
-                operation=self.operation,
-                guest=self.guest,
-            )
-        return DeadlineExceeded(
-            f"{self.operation}: the hypervisor didn't answer in time",
-            operation=self.operation,
-            guest=self.guest,
-        )
-
-
 class Worker:
-    """One thread and its transport."""
+    """One thread, its transport, and the bells by which it and its caller wake each other."""
 
     def __init__(self, device: Device, form: Form) -> None:
         self.transport = Transport(device, form)
-        self._queue: SimpleQueue[Callable[[Transport], None] | None] = SimpleQueue()
+        #: Rung when a call has come to something.
+        self.answered = Bell()
+        self._asked = Bell()
+        self._calls: deque[_Call[Any] | None] = deque()
         self._thread = threading.Thread(target=self._serve, name="xenparley-hypercall", daemon=True)
         self._thread.start()
+        self._follower = Follower(self._thread.native_id)
 
-    def submit(self, call: Callable[[Transport], None] | None) -> None:
+    def submit(self, call: _Call[Any] | None) -> None:
         """Hand over a call; None ends the thread, which then gives its buffers back."""
-        self._queue.put(call)
+        self._calls.append(call)
+        if call is not None:
+            self._follower.come()
+        self._asked.ring()
 
     def alive(self) -> bool:
         """Say whether the thread still runs."""
@@ -164,34 +59,39 @@ class Worker:
         self._thread.join(timeout)
 
     def _serve(self) -> None:
+        calls, asked, answered = self._calls, self._asked, self.answered
         while True:
-            call = self._queue.get()
+            while not calls:
+                asked.sleep()
+            call = calls.popleft()
             if call is None:
                 break
-            call(self.transport)
+            call.do(self.transport)
+            # What it refers to must not live on while this sleeps.
             del call
+            answered.ring()
         self.transport.close()
 
 
 class _Call(Generic[T]):
-    """One call in flight. What it came to is put into ``answers`` by the worker or by close()."""
+    """One call in flight. What it came to is told by the worker or by close(), the first counts."""
 
     __slots__ = ("answers", "job", "turn")
 
     def __init__(self, turn: Turn, job: Callable[[Turn], T]) -> None:
         self.turn = turn
         self.job = job
-        #: (value, None) or (None, error); what comes after the first is read by nobody.
-        self.answers: SimpleQueue[tuple[T | None, BaseException | None]] = SimpleQueue()
+        #: (value, None) or (None, error).
+        self.answers: deque[tuple[T | None, BaseException | None]] = deque()
 
     def do(self, transport: Transport) -> None:
         """Do it. Called by the worker."""
         try:
             value = self.turn.run(transport, self.job)
         except BaseException as exc:  # noqa: BLE001 - handed to the caller, who raises it
-            self.answers.put((None, exc))
+            self.answers.append((None, exc))
         else:
-            self.answers.put((value, None))
+            self.answers.append((value, None))
 
 
 class Workers:
@@ -232,21 +132,30 @@ class Workers:
             with self._state:
                 worker = self._ready(operation)
                 self._current = call
-            worker.submit(call.do)
+            worker.submit(call)
             try:
-                value, error = call.answers.get(timeout=_left(deadline))
-            except Empty:
-                error = turn.give_up()
-                with self._state:
-                    self._leave(worker)
-                raise error from None
+                self._wait(worker, call, deadline)
+            except BaseException:
+                # Late, or interrupted: what wasn't sent by now isn't sent any more.
+                turn.give_up()
+                raise
             finally:
                 self._current = None
         finally:
             self._turns.release()
+        value, error = call.answers[0]
         if error is not None:
             raise error
         return value  # type: ignore[return-value]
+
+    def _wait(self, worker: Worker, call: _Call[Any], deadline: float) -> None:
+        # The bell may ring for a caller who was interrupted before it heard.
+        while not call.answers and worker.answered.sleep_until(deadline):
+            pass
+        if not call.answers:
+            with self._state:
+                self._leave(worker)
+            raise call.turn.give_up()
 
     def close(self) -> None:
         """End the worker; a call in flight ends now. A worker that is stuck ends when it can."""
@@ -256,7 +165,9 @@ class Workers:
             if worker is not None:
                 self._leave(worker)
         if call is not None:
-            call.answers.put((None, call.turn.give_up(closed=True)))
+            call.answers.append((None, call.turn.give_up(closed=True)))
+            if worker is not None:
+                worker.answered.ring()
         elif worker is not None:
             worker.join(5.0)
 
@@ -274,8 +185,8 @@ class Workers:
     def _ready(self, operation: str) -> Worker:
         if self._closed:
             raise Unavailable("the hypercall channel is closed", operation=operation)
-        self._stuck = [worker for worker in self._stuck if worker.alive()]
         if self._worker is None:
+            self._stuck = [worker for worker in self._stuck if worker.alive()]
             if len(self._stuck) >= MAX_STUCK:
                 raise Unavailable(
                     f"{len(self._stuck)} hypercalls have not returned; no more are made",
