@@ -22,6 +22,10 @@ def xenparley_register(registrar: Registrar) -> None:
             schemes=frozenset({"sim"}),
             summary="a simulated Xen host, in memory or in a file",
             fork="a host in a file is opened anew; one in memory stays with its process",
+            settings={
+                "path": "the file that the host lives in",
+                "fault": "KIND:CAPABILITY,...: how it misbehaves",
+            },
         )
     )
     registrar.scheme(

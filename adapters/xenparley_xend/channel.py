@@ -12,6 +12,7 @@ from xenparley_xend.calls import Calls
 from xenparley_xend.errors import CHANNEL
 from xenparley_xend.offers import narrowed
 from xenparley_xend.places import DEFINITIONS, HTTP_SOCKET, XMLRPC_SOCKET, Place, Places
+from xenparley_xend.plugin import SPEC
 from xenparley_xend.transport import Endpoint
 
 if TYPE_CHECKING:
@@ -19,17 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["XendChannel", "make"]
 
-_SETTINGS: Final = (
-    "path",
-    "protocol",
-    "host",
-    "port",
-    "insecure",
-    "http-socket",
-    "xmlrpc-socket",
-    "definitions",
-    "files",
-)
+_SETTINGS: Final = SPEC.settings
 _LOOPBACK: Final = frozenset({"localhost", "::1", "ip6-localhost"})
 #: Imported when a port is first asked for: a listing needs one of them only.
 _PORTS: Final = {

@@ -23,6 +23,17 @@ SPEC = AdapterSpec(
     summary="XenD over HTTP, its UNIX socket or XML-RPC (Xen 3.0.1 to 4.4)",
     local_only=False,
     fork="connections are made anew in the child",
+    settings={
+        "path": "the one UNIX socket to speak to",
+        "protocol": "http, xmlrpc or auto: what is spoken there",
+        "host": "the machine whose XenD is spoken to over TCP",
+        "port": "its port (8000)",
+        "insecure": "1 allows plain HTTP to another machine",
+        "http-socket": "XenD's own socket (/var/lib/xend/xend-socket)",
+        "xmlrpc-socket": "its socket for XML-RPC (/var/run/xend/xmlrpc.sock)",
+        "definitions": "where XenD keeps definitions on this machine's disk",
+        "files": "1 or 0: whether the host's files are on this machine's disk",
+    },
 )
 
 

@@ -14,13 +14,14 @@ from xenparley_xenstore.calls import Calls
 from xenparley_xenstore.client import XenStore, open_store
 from xenparley_xenstore.errors import CHANNEL
 from xenparley_xenstore.offers import narrowed
+from xenparley_xenstore.plugin import SPEC
 
 if TYPE_CHECKING:
     from xenparley.plugin.spi import ChannelContext
 
 __all__ = ["XenStoreChannel", "make"]
 
-_SETTINGS: Final = ("path", "sysfs")
+_SETTINGS: Final = SPEC.settings
 #: Imported when a port is first asked for: a listing needs one of them only.
 _PORTS: Final = {
     Role.INVENTORY: ("inventory", "InventoryPort"),

@@ -10,6 +10,7 @@ from xenparley.domain.errors import InvalidInput, Unsupported, XenparleyError
 from xenparley.negotiation.capability import Role
 from xenparley.negotiation.offer import Available, ProbeResult, Unavailable
 from xenparley_xl.offers import narrowed
+from xenparley_xl.plugin import SPEC
 from xenparley_xl.runner import Runner
 from xenparley_xl.toolstack import CHANNEL, Toolstack
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["XlChannel", "make"]
 
-_SETTINGS: Final = ("path", "root", "others")
+_SETTINGS: Final = SPEC.settings
 #: Imported when a port is first asked for.
 _PORTS: Final = {
     Role.INVENTORY: ("inventory", "InventoryPort"),

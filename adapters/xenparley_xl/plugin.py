@@ -22,6 +22,11 @@ SPEC = AdapterSpec(
     schemes=frozenset({"xen"}),
     summary="the xl toolstack, by its command (Xen 4.1 to 4.22)",
     fork="usable in the child: each call runs a process of its own",
+    settings={
+        "path": "the program, by its absolute path (xl, as found on PATH)",
+        "root": "what stands in front of the files that xl keeps (/)",
+        "others": "refuse or change: guests of other owners (libvirt, XAPI, Qubes)",
+    },
 )
 
 

@@ -20,6 +20,7 @@ from xenparley_xm.folder import Folder
 from xenparley_xm.grammar import TOOLSTACKS, Grammar
 from xenparley_xm.inventory import InventoryPort
 from xenparley_xm.offers import narrowed
+from xenparley_xm.plugin import SPEC
 from xenparley_xm.release import (
     Release,
     config_version,
@@ -38,14 +39,7 @@ __all__ = ["DEFAULT_FOLDER", "SETTINGS", "XmChannel", "make"]
 
 DEFAULT_FOLDER: Final = "/etc/xen"
 #: The settings, and what each is for.
-SETTINGS: Final[dict[str, str]] = {
-    "folder": "where the files are (/etc/xen)",
-    "toolstack": "xm or xl: whose files they are (xl's from Xen 4.5 on)",
-    "xend-config-version": "xend_config_format of XM files, 1 to 4 (by the release)",
-    "xen-version": "the Xen release, such as 3.0.3 (by the kernel's /sys/hypervisor)",
-    "notify": "inotify, poll or auto: how changes are noticed",
-    "sysfs": "where the kernel's own files are (/sys)",
-}
+SETTINGS: Final = SPEC.settings
 _NOTIFY: Final = ("auto", "inotify", "poll")
 #: How many files that were left out are told one by one.
 _TOLD: Final = 20

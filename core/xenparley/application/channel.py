@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 from xenparley.application.calls import Caller, Overdue
 from xenparley.domain.errors import (
     DeadlineExceeded,
+    InvalidInput,
     OutcomeUnknown,
     PluginError,
     Unavailable,
@@ -67,6 +68,8 @@ class ChannelHandle:
         self._closed = False
         self._quarantined: str | None = None
         self._lost = False
+        #: What the factory raised about its settings.
+        self.misconfigured: InvalidInput | None = None
         self._result: ProbeResult = (
             Refused(refusal) if refusal is not None else NotThere("not probed yet")
         )
@@ -152,7 +155,11 @@ class ChannelHandle:
     def _made(self) -> Channel:
         # The factory is imported and called on the worker too: it may hang or raise.
         if self._channel is None:
-            self._channel = self._make()
+            try:
+                self._channel = self._make()
+            except InvalidInput as exc:
+                self.misconfigured = exc
+                raise
         return self._channel
 
     def _take(self, result: object) -> None:

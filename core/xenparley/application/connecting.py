@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from xenparley.application.channel import ChannelHandle
 from xenparley.application.channels import ChannelSet
 from xenparley.application.host import Host
-from xenparley.domain.errors import InvalidInput, PluginError
+from xenparley.application.settings import combined, in_uri
+from xenparley.domain.errors import InvalidInput, NoChannel, PluginError
 from xenparley.domain.identity import printable
 from xenparley.plugin.registry import Plugins
 from xenparley.plugin.spi import AdapterSpec, Channel, ChannelContext, Connection
@@ -29,6 +30,7 @@ def connect(
     timeout: float = 30.0,
     insecure: bool = False,
     strict: bool = False,
+    settings: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Host:
     """Connect to a Xen host and find out what it offers.
 
@@ -37,17 +39,23 @@ def connect(
     ``?channels=``, ``?disable=``, ``?prefer=`` and the environment's XENPARLEY_CHANNELS and
     XENPARLEY_DISABLE_CHANNELS narrow further. ``timeout`` is the seconds that each call may take
     unless it is told otherwise. ``insecure`` allows plain HTTP to another machine. ``strict``
-    makes a broken plugin an error.
+    makes a broken plugin an error. ``settings`` maps an adapter's name to its settings
+    (``{"xm": {"folder": "/etc/xen2"}}``), and outweighs the URI's ``?xm.folder=/etc/xen2``.
 
-    Raises InvalidInput (the URI, an unknown channel), NoChannel with every channel's reason,
-    PluginError (strict, or a channel asked for by name whose plugin is broken).
+    Raises InvalidInput (the URI, an unknown channel or setting, a setting's value), NoChannel
+    with every channel's reason, PluginError (strict, or a channel asked for by name whose plugin
+    is broken).
     """
     text = uri if uri is not None else os.environ.get("XENPARLEY_URI") or DEFAULT_URI
     parsed = parse_uri(text)
     if insecure:
         parsed = parsed._replace(query={**parsed.query, "insecure": "1"})
+    parsed, said = in_uri(parsed)
     plugins = Plugins(strict=strict) if plugins is None else plugins
     connection = _connection(parsed, plugins)
+    if said or settings:
+        made = combined(parsed, said, settings, connection, plugins)
+        connection = connection._replace(settings=made)
     wanted = _narrowed(channels, parsed.query.get("channels"), "XENPARLEY_CHANNELS")
     refused = {
         *disable,
@@ -66,12 +74,25 @@ def connect(
         for spec in specs
     ]
     found = ChannelSet(handles)
+    chosen = {*said, *(settings or ())}
     try:
         found.open(timeout)
+        _well_configured(handles, chosen)
+    except NoChannel:
+        found.close(1.0)
+        _well_configured(handles, chosen)
+        raise
     except BaseException:
         found.close(1.0)
         raise
     return Host(found, uri=text, label=connection.label, prefer=first, timeout=timeout)
+
+
+def _well_configured(handles: Iterable[ChannelHandle], chosen: Collection[str]) -> None:
+    """Raise what an adapter said about a value that the caller chose: no channel is missing."""
+    for handle in handles:
+        if handle.misconfigured is not None and handle.name in chosen:
+            raise handle.misconfigured
 
 
 def _connection(uri: Uri, plugins: Plugins) -> Connection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from xenparley.domain.errors import PluginError
@@ -87,4 +88,9 @@ class Registrations:
             schemes: object = spec.schemes
             if not isinstance(schemes, (set, frozenset)) or not schemes:
                 return f"adapter {name!r}: schemes must be a set of at least one scheme"
+            settings: object = spec.settings
+            if not isinstance(settings, Mapping) or not all(
+                isinstance(key, str) and key and "." not in key for key in settings
+            ):
+                return f"adapter {name!r}: settings map names without dots to what they are for"
         return None

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
-from attrs import frozen
+from attrs import field, frozen
 
 from xenparley.negotiation.capability import Role
 from xenparley.negotiation.offer import Offer, ProbeResult
@@ -44,8 +44,8 @@ class ChannelContext(NamedTuple):
     """What an adapter's factory is told.
 
     ``local`` says whether the URI means this machine. ``settings`` are the scheme's and caller's
-    words for this adapter (paths, ports), all text; an adapter refuses unknown ones with
-    InvalidInput.
+    words for this adapter (paths, ports), all text; an adapter refuses unknown ones and wrong
+    values with InvalidInput.
     """
 
     adapter: str
@@ -87,6 +87,8 @@ class AdapterSpec:
     the channel is first probed. ``schemes`` lists the URI schemes the adapter serves.
     ``local_only`` adapters speak of this machine and are refused for another. An adapter that is
     not ``thread_safe`` gets one call at a time. ``fork`` words what happens after a fork.
+    ``settings`` maps each setting that users may give (``?NAME.SETTING=VALUE``, ``settings=``) to
+    what it is for; such a name has no dot.
     """
 
     name: str
@@ -97,6 +99,7 @@ class AdapterSpec:
     local_only: bool = True
     thread_safe: bool = True
     fork: str = "not usable after a fork; connect again"
+    settings: Mapping[str, str] = field(factory=dict)
 
 
 class Reading(NamedTuple):
