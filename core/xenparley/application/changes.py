@@ -78,8 +78,7 @@ class Changes(HostBase):
             raise NotFound(
                 f"{info.ref} is not defined", guest=str(info.ref), operation=capability.value
             )
-        # A definition is named by its UUID, whatever lives by it.
-        ref = GuestRef(uuid=info.uuid, name=info.name)
+        ref = info.definition_ref
         self._dispatcher.send(
             capability,
             ref,

@@ -8,15 +8,14 @@ from collections.abc import Collection, Mapping, Sequence
 from attrs import evolve
 
 from xenparley.application.channels import ChannelSet
-from xenparley.application.reading import (
+from xenparley.application.joining import (
     Definition,
-    Reader,
     defined_info,
+    join,
     merge,
-    read_deadline,
     why_unknown,
-    with_definition,
 )
+from xenparley.application.reading import Reader, read_deadline
 from xenparley.domain.errors import AmbiguousGuest, InvalidInput, NoChannel, NotFound
 from xenparley.domain.guest import Field, GuestInfo, GuestRow
 from xenparley.domain.identity import (
@@ -125,37 +124,46 @@ class Finder:
         deadline: float,
         definitions: bool,
     ) -> list[GuestInfo]:
-        """Find the living by the criterion, the definitions by it, and join them by UUID."""
+        """Find the living by the criterion, the definitions by it, and join them."""
         living, unseen = self._living(criterion, fields, deadline)
         if not definitions:
             if unseen is not None:
                 raise unseen
             return living
         out: dict[str, str] = {}
-        kept: list[Definition] = []
+        found: list[Definition] = []
         keeper = False
         if "domid" not in criterion:
             found, keeper = self._defined(criterion, deadline, out)
-            kept, _ = merge(found)
             # A definition found by name may live under another one.
             seen = {g.uuid for g in living}
-            for uuid in [d.uuid for d in kept if d.uuid is not None and d.uuid not in seen]:
+            for uuid in {d.uuid for d in found if d.uuid is not None} - seen:
                 living += self._living({"uuid": uuid}, fields, deadline)[0]
-        known = {d.uuid for d in kept}
+        names = set(criterion.values()) if "name" in criterion else set()
+        # One without a UUID lives, and may be defined elsewhere, by its name.
+        for name in {d.name for d in found if d.loose and d.name} - names:
+            ids = {g.domid for g in living}
+            named = self._living({"name": name}, fields, deadline)[0]
+            living += [g for g in named if g.domid not in ids]
+        known = {d.uuid for d in found}
         for uuid in {g.uuid for g in living if g.uuid not in (None, DOM0_HANDLE)} - known:
-            found, keeper = self._defined({"uuid": uuid}, deadline, out)
-            kept += merge(found)[0]
-        index = {d.uuid: d for d in kept if d.uuid is not None}
-        certain = keeper and not out
-        reason = why_unknown(keeper, out)
-        result = [
-            with_definition(g, index, certain or g.uuid == DOM0_HANDLE, reason) for g in living
-        ]
-        seen = {g.uuid for g in living}
+            more, keeper = self._defined({"uuid": uuid}, deadline, out)
+            found += more
+        known = {d.uuid for d in found}
+        loose = {d.name for d in found if d.loose}
+        nameless = {g.name for g in living if g.uuid is None}
+        strays = {g.name for g in living if g.domid != 0 and g.uuid not in known} | loose
+        for stray in strays - names - {d.name for d in found if not d.loose}:
+            if stray is not None:
+                more, keeper = self._defined({"name": stray}, deadline, out)
+                # A definition with another UUID than a living guest is another guest's.
+                found += [d for d in more if d.loose or stray in loose or stray in nameless]
+        kept = merge(_distinct(found))[0]
+        # Nobody was asked about Domain 0, and nobody defines it.
+        certain = (keeper and not out) or all(g.uuid == DOM0_HANDLE for g in living)
+        joined = join(living, kept, certain, why_unknown(keeper, out))
         now = time.time()
-        result += [
-            defined_info(d, fields, now, unseen) for d in kept if d.uuid not in seen or not d.uuid
-        ]
+        result = joined.living + [defined_info(d, fields, now, unseen) for d in joined.shut_off]
         if unseen is not None and not result:
             raise unseen
         return result
@@ -244,6 +252,12 @@ class Finder:
         ((key, value),) = criterion.items()
         found += [d for d in listed if (d.uuid if key == "uuid" else d.name) == value]
         return found, searched or listing
+
+
+def _distinct(found: Sequence[Definition]) -> list[Definition]:
+    """Leave out what was found twice, by its UUID and by its name."""
+    rows = {(d.channel, d.uuid, d.name): d for d in reversed(found)}
+    return [d for d in found if rows[d.channel, d.uuid, d.name] is d]
 
 
 def _agrees(guest: GuestInfo, row: GuestRow, criterion: Mapping[str, object]) -> bool:

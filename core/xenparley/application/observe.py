@@ -25,7 +25,7 @@ def seen(guests: Iterable[GuestInfo]) -> Seen:
         if guest.domid is not None:
             index[guest.domid, guest.uuid] = guest
         if guest.defined:
-            index[None, guest.uuid] = guest
+            index[None, guest.definition or guest.uuid] = guest
     return index
 
 

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from attrs import evolve
 
 from xenparley.application.channels import ChannelSet
+from xenparley.application.joining import (
+    OF_DEFINITIONS,
+    Definition,
+    defined_info,
+    info,
+    join,
+    merge,
+    why_unknown,
+)
 from xenparley.domain.errors import (
     DeadlineExceeded,
     InvalidInput,
@@ -16,37 +25,13 @@ from xenparley.domain.errors import (
     XenparleyError,
 )
 from xenparley.domain.guest import Field, GuestInfo, GuestRow, Listing
-from xenparley.domain.identity import DOM0_HANDLE
 from xenparley.negotiation.capability import Capability
 from xenparley.negotiation.offer import Offer
 from xenparley.negotiation.plan import ReadPlan, plan_read
 
-__all__ = ["ALL_FIELDS", "Definition", "Reader", "read_deadline"]
+__all__ = ["ALL_FIELDS", "Reader", "read_deadline"]
 
 ALL_FIELDS = tuple(Field)
-#: Told by definitions alone; a channel of living guests is never asked for them.
-_OF_DEFINITIONS = frozenset({Field.DEFINED, Field.AUTOSTART})
-
-
-class Definition:
-    """One definition as read: the row, its channel, and how that ranks among the channels."""
-
-    __slots__ = ("channel", "row")
-
-    def __init__(self, channel: str, row: GuestRow) -> None:
-        self.channel = channel
-        self.row = row
-
-    @property
-    def uuid(self) -> str | None:
-        """Its UUID, when it has one."""
-        return self.row.uuid
-
-    @property
-    def name(self) -> str | None:
-        """Its name, when it is known."""
-        name = self.row.values.get(Field.NAME)
-        return name if isinstance(name, str) else None
 
 
 def read_deadline(deadline: float, others: int) -> float:
@@ -77,7 +62,7 @@ class Reader:
 
         Raises NoChannel when nobody can say which guests there are.
         """
-        asked = [f for f in fields if f not in _OF_DEFINITIONS]
+        asked = [f for f in fields if f not in OF_DEFINITIONS]
         out: dict[str, str] = {}
         while True:
             plan = plan_read(
@@ -198,7 +183,7 @@ class Reader:
                     continue
                 for f in part.fields:
                     absent.setdefault(f, reason)
-            guests.append(_info(row.domid, row.uuid, values, absent, told, observed_at))
+            guests.append(info(row.domid, row.uuid, values, absent, told, observed_at))
         guests.sort(key=lambda g: -1 if g.domid is None else g.domid)
         return Listing(
             guests=tuple(guests),
@@ -267,7 +252,7 @@ class Reader:
 
     def everything(self, fields: Collection[Field], deadline: float, *, all_: bool) -> Listing:
         """List living guests, and with ``all_`` the definitions that nobody lives by."""
-        if not all_ and not _OF_DEFINITIONS & set(fields):
+        if not all_ and not OF_DEFINITIONS & set(fields):
             return self.live(fields, deadline)
         # Both are joined on the UUID: it is always asked for.
         live, unseen = self.live_or_why({*fields, Field.UUID}, deadline)
@@ -278,19 +263,14 @@ class Reader:
         kept, conflicts = merge(found)
         if unseen is not None and not found:
             raise unseen
-        known = any_keeper and not out
-        reason = why_unknown(any_keeper, out)
-        index = {d.uuid: d for d in kept if d.uuid is not None}
-        guests = [with_definition(g, index, known, reason) for g in live.guests]
+        living = live.guests
+        if Field.NAME not in fields:
+            living = self._named(living, kept, deadline)
+        joined = join(living, kept, any_keeper and not out, why_unknown(any_keeper, out))
+        conflicts += joined.conflicts
+        guests = list(joined.living)
         if all_:
-            living = {g.uuid for g in live.guests}
-            # Where nobody tells handles, a living guest and its definition meet by name.
-            nameless = {g.name for g in live.guests if g.uuid is None}
-            guests += [
-                defined_info(d, fields, live.observed_at, unseen)
-                for d in kept
-                if (d.uuid is None or d.uuid not in living) and d.name not in nameless
-            ]
+            guests += [defined_info(d, fields, live.observed_at, unseen) for d in joined.shut_off]
         return Listing(
             guests=tuple(guests),
             conflicts=(*live.conflicts, *conflicts),
@@ -298,122 +278,29 @@ class Reader:
             observed_at=live.observed_at,
         )
 
-
-def merge(found: Iterable[Definition]) -> tuple[list[Definition], list[str]]:
-    """Keep one definition of each UUID, the first channel's; tell what contradicts it."""
-    kept: list[Definition] = []
-    conflicts: list[str] = []
-    by_uuid: dict[str, Definition] = {}
-    by_name: dict[str, Definition] = {}
-    for d in found:
-        other = by_uuid.get(d.uuid) if d.uuid is not None else None
-        if other is not None:
-            if other.name != d.name or other.channel == d.channel:
-                conflicts.append(
-                    f"UUID {d.uuid} is defined twice: {other.name!r} by {other.channel}, "
-                    f"{d.name!r} by {d.channel}"
-                )
-            continue
-        same_name = by_name.get(d.name) if d.name is not None else None
-        if same_name is not None:
-            conflicts.append(
-                f"name {d.name!r} is defined twice: {same_name.uuid} by {same_name.channel}, "
-                f"{d.uuid} by {d.channel}"
-            )
-        if d.uuid is not None:
-            by_uuid[d.uuid] = d
-        if d.name is not None:
-            by_name.setdefault(d.name, d)
-        kept.append(d)
-    return kept, conflicts
-
-
-def why_unknown(any_keeper: bool, out: Mapping[str, str]) -> str:
-    """Word why it can't be said whether a guest is defined."""
-    if out:
-        return "; ".join(f"{name}: {reason}" for name, reason in out.items())
-    return "no channel keeps definitions" if not any_keeper else ""
-
-
-def with_definition(
-    guest: GuestInfo, index: Mapping[str, Definition], known: bool, reason: str
-) -> GuestInfo:
-    """Say of a living guest whether it is defined, by its UUID."""
-    match = index.get(guest.uuid) if guest.uuid is not None and guest.uuid != DOM0_HANDLE else None
-    sources, missing = dict(guest.sources), dict(guest.missing)
-    missing.pop(Field.DEFINED, None)
-    missing.pop(Field.AUTOSTART, None)
-    if match is None:
-        if not known:
-            missing[Field.DEFINED] = missing[Field.AUTOSTART] = reason
-            return evolve(guest, missing=missing)
-        return evolve(guest, defined=False, missing=missing)
-    sources[Field.DEFINED] = match.channel
-    autostart = match.row.values.get(Field.AUTOSTART)
-    if isinstance(autostart, bool):
-        sources[Field.AUTOSTART] = match.channel
-    return evolve(
-        guest,
-        defined=True,
-        autostart=autostart if isinstance(autostart, bool) else None,
-        sources=sources,
-        missing=missing,
-    )
-
-
-def defined_info(
-    d: Definition,
-    fields: Collection[Field],
-    observed_at: float,
-    unseen: NoChannel | None = None,
-) -> GuestInfo:
-    """Make the observation of a definition that nobody lives by.
-
-    ``unseen`` is why nobody can tell which guests live: then it is not known to be shut off.
-    """
-    values = dict(d.row.values)
-    values[Field.DEFINED] = True
-    absent: dict[Field, str] = {
-        f: "not told by " + d.channel
-        for f in fields
-        if f not in values and f not in _NOT_OF_DEFINITIONS
-    }
-    if unseen is not None:
-        absent[Field.DOMID] = absent[Field.STATE] = str(unseen)
-    if d.row.absent:
-        absent.update(d.row.absent)
-    told: dict[Field, str] = dict.fromkeys(values, d.channel)
-    return _info(None, d.row.uuid, values, absent, told, observed_at)
-
-
-_NOT_OF_DEFINITIONS = frozenset(
-    {Field.DOMID, Field.UUID, Field.STATE, Field.REASON, Field.CPU_TIME}
-)
+    def _named(
+        self, living: tuple[GuestInfo, ...], kept: Sequence[Definition], deadline: float
+    ) -> tuple[GuestInfo, ...]:
+        """Look up the names of those that only a name can join to a definition, if any."""
+        known = {d.uuid for d in kept}
+        loose = any(d.loose for d in kept)
+        doubtful = {
+            (g.domid, g.uuid)
+            for g in living
+            if g.domid is not None and g.uuid not in known and (loose or g.uuid is None)
+        }
+        if not doubtful or not kept:
+            return living
+        domids = [domid for domid, _ in doubtful]
+        looked, _ = self.live_or_why((Field.UUID, Field.NAME), deadline, domids=domids)
+        names = {(g.domid, g.uuid): g for g in looked.guests}
+        return tuple(
+            evolve(g, name=names[g.domid, g.uuid].name)
+            if (g.domid, g.uuid) in doubtful and (g.domid, g.uuid) in names
+            else g
+            for g in living
+        )
 
 
 def _sources(plan: ReadPlan) -> dict[Field, str]:
     return {f: part.channel for part in plan.parts for f in part.fields}
-
-
-def _info(
-    domid: int | None,
-    uuid: str | None,
-    values: Mapping[Field, object],
-    absent: Mapping[Field, str],
-    told: Mapping[Field, str],
-    observed_at: float,
-) -> GuestInfo:
-    uuid = uuid if uuid is not None else values.get(Field.UUID)  # type: ignore[assignment]
-    arguments = {f.value: v for f, v in values.items() if f in told}
-    arguments["domid"] = domid
-    arguments["uuid"] = uuid
-    unknown = [
-        f
-        for f in told
-        if f not in values and f is not Field.DOMID and (f is not Field.UUID or uuid is None)
-    ]
-    known = {f: s for f, s in told.items() if f not in unknown} if unknown else told
-    gone = {f: reason for f, reason in absent.items() if f not in values}
-    for f in unknown:
-        gone.setdefault(f, f"{told[f]} did not tell")
-    return GuestInfo(observed_at=observed_at, sources=known, missing=gone, **arguments)  # type: ignore[arg-type]

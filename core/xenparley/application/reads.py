@@ -78,10 +78,11 @@ class Reads(HostBase):
                 deadline,
             )
         else:
+            kept = info.definition_ref if info.definition else ref
             config, _ = self._dispatcher.ask(
                 Capability.READ_DEFINED,
-                ref,
-                lambda port, until: port.read_defined(ref, deadline=until),
+                kept,
+                lambda port, until: port.read_defined(kept, deadline=until),
                 deadline,
                 only=info.sources.get(Field.DEFINED),
             )

@@ -81,6 +81,9 @@ class GuestInfo:
     ``domid`` None means that it is not living. Sizes are KiB, times nanoseconds.
     ``observed_at`` is seconds since the epoch, taken before the first channel was asked.
     ``sources`` maps each field that is known to the channel that told it.
+
+    ``definition`` is the UUID of its definition where that is not ``uuid``: guests that others
+    started from a file without a UUID have one that the file doesn't know.
     """
 
     domid: int | None = None
@@ -96,6 +99,7 @@ class GuestInfo:
     virt: str | None = None
     defined: bool | None = None
     autostart: bool | None = None
+    definition: str | None = None
     observed_at: float = 0.0
     sources: Mapping[Field, str] = field(factory=dict)
     missing: Mapping[Field, str] = field(factory=dict)
@@ -104,6 +108,11 @@ class GuestInfo:
     def ref(self) -> GuestRef:
         """The guest as a command is aimed at it."""
         return GuestRef(domid=self.domid, uuid=self.uuid, name=self.name)
+
+    @property
+    def definition_ref(self) -> GuestRef:
+        """Its definition as a command is aimed at that, whatever lives by it."""
+        return GuestRef(uuid=self.definition or self.uuid, name=self.name)
 
     @property
     def living(self) -> bool:
