@@ -20,6 +20,7 @@ __all__ = [
     "HostFacts",
     "Hypervisor",
     "SimChannel",
+    "SimulatedXen",
     "SystemClock",
     "Timing",
     "plugin_for",
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from xenparley_sim.facts import HostFacts, Timing
     from xenparley_sim.faults import Fault, Faults
     from xenparley_sim.hypervisor import Hypervisor
+    from xenparley_sim.simulated_xen import SimulatedXen
 else:
     _HOMES = {
         "Change": "changes",
@@ -45,6 +47,7 @@ else:
         "HostFacts": "facts",
         "Hypervisor": "hypervisor",
         "SimChannel": "channel",
+        "SimulatedXen": "simulated_xen",
         "SystemClock": "clock",
         "Timing": "facts",
         "plugin_for": "embed",

@@ -33,7 +33,8 @@ class _Client(NamedTuple):
 class XenStoreServer:
     """Serves a store on a socket, from one thread. ``start()`` it; ``close()`` removes the socket.
 
-    ``domain_id`` is who the clients are: 0, as on a real host's socket, or a guest.
+    ``domain_id`` is who the clients are: 0, as on a real host's socket, or a guest;
+    ``read_only`` they may change nothing, as on the second socket of releases up to 4.14.
     """
 
     def __init__(
@@ -43,11 +44,13 @@ class XenStoreServer:
         *,
         dialect: Dialect | None = None,
         domain_id: int = 0,
+        read_only: bool = False,
     ) -> None:
         self.path = Path(path)
         self.store = store if store is not None else Store()
         self._dialect = dialect or Dialect()
         self._domain_id = domain_id
+        self._read_only = read_only
         self._selector = selectors.DefaultSelector()
         self._clients: dict[int, _Client] = {}
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -138,7 +141,11 @@ class XenStoreServer:
             connected.setblocking(False)
             number = connected.fileno()
             session = Session(
-                self.store, self._dialect, self._domain_id, lambda: self._queued(number)
+                self.store,
+                self._dialect,
+                self._domain_id,
+                lambda: self._queued(number),
+                read_only=self._read_only,
             )
             self._clients[number] = _Client(connected, session)
             self._selector.register(connected, selectors.EVENT_READ)

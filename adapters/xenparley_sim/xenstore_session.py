@@ -21,6 +21,22 @@ __all__ = ["OCAML", "Dialect", "Session"]
 _OK = b"OK\0"
 _PART_NAMES = Quota._fields
 _ANSWER_MAX = 1 << 30
+#: What the read-only socket refuses.
+_CHANGING = frozenset(
+    {
+        MessageType.WRITE,
+        MessageType.MKDIR,
+        MessageType.RM,
+        MessageType.SET_PERMS,
+        MessageType.INTRODUCE,
+        MessageType.RELEASE,
+        MessageType.RESUME,
+        MessageType.SET_TARGET,
+        MessageType.CONTROL,
+        MessageType.SET_FEATURE,
+        MessageType.SET_QUOTA,
+    }
+)
 
 
 class Dialect(NamedTuple):
@@ -44,13 +60,20 @@ class Session:
     """The state of one connection. ``outgoing`` is guarded by ``lock``."""
 
     def __init__(
-        self, store: Store, dialect: Dialect, domain_id: int, queued: Callable[[], None]
+        self,
+        store: Store,
+        dialect: Dialect,
+        domain_id: int,
+        queued: Callable[[], None],
+        *,
+        read_only: bool = False,
     ) -> None:
         self._store = store
         self._dialect = dialect
         self._domain = domain_id
         self._home = f"/local/domain/{domain_id}"
         self._queued = queued
+        self._read_only = read_only
         self._decoder = Decoder(PAYLOAD_MAX)
         self._transactions: set[int] = set()
         self._features: dict[int, Feature] = {}
@@ -117,6 +140,8 @@ class Session:
 
     def _carry_out(self, message: Message) -> bytes:
         kind, _, transaction, payload = message
+        if self._read_only and kind in _CHANGING:
+            raise StoreFault("EROFS")
         handler = getattr(self, f"_do_{MessageType(kind).name.lower()}", None)
         if handler is None:
             raise StoreFault("ENOSYS")

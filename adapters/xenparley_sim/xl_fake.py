@@ -7,6 +7,7 @@ steers is the host of ``sim:PATH``. It writes down how it was called, and misbeh
 hang        takes the command and sleeps (until the fault is taken back; then it acts)
 stubborn    the same, deaf to SIGTERM, with children that hold its output open
 hang-after  acts, then sleeps
+slow        waits for ``seconds`` before it acts (only where a process serves the runs)
 crash       dies by a signal before it acts; ``crash-after`` after it acted
 half        prints the first half of its answer and dies
 garble      acts, and prints what makes no sense
@@ -28,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from xenparley_sim.facts import HostFacts
+from xenparley_sim.hypervisor import Hypervisor
 from xenparley_sim.xl_server import CLIENT, XlServer
 
 __all__ = ["FAULTS", "RELEASES", "FakeXl"]
@@ -36,6 +38,7 @@ FAULTS = (
     "hang",
     "stubborn",
     "hang-after",
+    "slow",
     "crash",
     "crash-after",
     "half",
@@ -54,7 +57,8 @@ class FakeXl:
     ``root`` has the files by which a control domain and its Xen are known. ``release`` is
     (major, minor); ``facts`` replaces the host's facts. As long as this object lives its
     processes ask it, which makes them quick; with ``alone`` each does its work itself, on the
-    host's file ``host.db``, which may then be any ``sim:PATH``.
+    host's file ``host.db``, which may then be any ``sim:PATH``. ``hypervisor`` is the host to steer
+    instead of one of its own.
     """
 
     def __init__(
@@ -64,8 +68,8 @@ class FakeXl:
         *,
         facts: HostFacts | None = None,
         alone: bool = False,
+        hypervisor: Hypervisor | None = None,
     ) -> None:
-        from xenparley_sim.hypervisor import Hypervisor
 
         self.folder = folder
         self.release = release
@@ -73,18 +77,19 @@ class FakeXl:
         self.path = folder / "xl"
         self.root = folder / "root"
         scheduler = "credit" if release < (4, 12) else "credit2"
-        self.hypervisor = Hypervisor(
+        self._owned = hypervisor is None
+        self.hypervisor = hypervisor or Hypervisor(
             str(folder / "host.db") if alone else None,
             facts=facts or HostFacts(version=(*release, ".0"), scheduler=scheduler),
         )
         self.hypervisor.settle()
-        (self.root / "proc/xen").mkdir(parents=True)
+        (self.root / "proc/xen").mkdir(parents=True, exist_ok=True)
         (self.root / "proc/xen/capabilities").write_text("control_d\n")
         version = self.root / "sys/hypervisor/version"
-        version.mkdir(parents=True)
+        version.mkdir(parents=True, exist_ok=True)
         (version / "major").write_text(f"{release[0]}\n")
         (version / "minor").write_text(f"{release[1]}\n")
-        (version / "extra").write_text(".0\n")
+        (version / "extra").write_text(f"{self.hypervisor.facts.version[2]}\n")
         self._lock = threading.Lock()
         self._control: dict[str, Any] = {}
         self._calls: list[list[str]] = []
@@ -107,7 +112,8 @@ class FakeXl:
         (self.folder / "control").unlink(missing_ok=True)
         if self._server is not None:
             self._server.close()
-        self.hypervisor.close()
+        if self._owned:
+            self.hypervisor.close()
 
     def _note(self, argv: list[str], refused: bool) -> None:
         with self._lock:

@@ -149,6 +149,8 @@ class XlServer:
                 return
             if fault in ("hang", "stubborn") and not self._hang(str(fault), link):
                 return
+            if fault == "slow" and self._closed.wait(float(control.get("seconds", 1.0))):
+                return
             status, out, err = run_command(argv, self._host, self._control())
             if fault == "hang-after" and not self._hang("hang-after", link):
                 return
