@@ -11,6 +11,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from xenparley_sim.hypervisor import Hypervisor
@@ -101,6 +102,7 @@ class XlServer:
         self._closed = threading.Event()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.bind(path)
+        self._path = path
         self._socket.listen(64)
         self._workers: list[threading.Thread] = []
         self._thread = threading.Thread(target=self._serve, daemon=True, name="fake xl")
@@ -113,6 +115,7 @@ class XlServer:
             self._socket.shutdown(socket.SHUT_RDWR)
         self._thread.join(10)
         self._socket.close()
+        Path(self._path).unlink(missing_ok=True)
         for worker in self._workers:
             worker.join(10)
 

@@ -70,6 +70,7 @@ COMMANDS = {
     "explain": Builtin(_HOST, "host", "say which channel would serve something, and why"),
     "plugins": Builtin(_HOST, "plugins", "list plugins, and what is wrong with them"),
     "demo": Builtin(_HOST, "demo", "define, start and steer guests on a simulated host"),
+    "sim": Builtin(_HOST, "sim", "serve a simulated Xen host of any release to other programs"),
 }
 
 #: virsh's words.

@@ -11,7 +11,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "simulated-host.md"
 
 
 def test_its_examples_run(tmp_path):
-    assert run_page(PAGE, tmp_path)["python"] == 3
+    assert run_page(PAGE, tmp_path)["python"] == 4
 
 
 def test_every_fault_is_on_it():
