@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from release_table import release_tables
+
 from xenparley.domain import errors
 from xenparley.domain.lifecycle import COMMANDS, LIVING, OBSERVED, Phase
 from xenparley.negotiation.capability import SPECS, Capability
@@ -168,6 +170,7 @@ def write_all(folder: Path) -> None:
         "lifecycle-table.md": lifecycle_table(),
         "capabilities.md": capabilities(),
         "errors.md": error_tree(),
+        "releases.md": release_tables(),
     }
     for name, text in pieces.items():
         path = folder / name
