@@ -1,0 +1,1 @@
+"""Has Xen hosts run the guests that a plan says."""

@@ -1,0 +1,1 @@
+"""Xen hosts through libvirt, for xenparley."""
