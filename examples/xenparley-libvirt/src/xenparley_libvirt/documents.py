@@ -207,14 +207,13 @@ def _replace(
     for element in devices.findall(tag):
         devices.remove(element)
     for key, device in wanted:
-        element: ET.Element | None = before.get(key) if key else None
-        if element is None:
-            element = ET.Element(tag)
+        known = before.get(key) if key else None
+        kept = ET.Element(tag) if known is None else known
         if isinstance(device, Disk):
-            _write_disk(element, device)
+            _write_disk(kept, device)
         else:
-            _write_interface(element, device)
-        devices.append(element)
+            _write_interface(kept, device)
+        devices.append(kept)
 
 
 def _key(element: ET.Element) -> str | None:
