@@ -1,45 +1,66 @@
 """What holds for all tests: the long runs are asked for, and nothing depends on the machine.
 
 ``XENPARLEY_TESTS`` says how much is run. ``quick``: without the contract kit over every adapter
-(other Pythons do that in CI). ``default``: all but the tests marked heavy. ``heavy``: those too,
-the full property, matrix and fuzz runs.
+(other Pythons do that in CI). ``default``: all but the tests marked heavy. ``heavy``: only those,
+with as many examples as fit into some minutes, and of the contract kit over every release a part
+that is spread over checks and releases. ``all``: everything, the whole product, with ten times the
+examples: hours.
 """
 
 from __future__ import annotations
 
-import os
-
 import pytest
 from hypothesis import HealthCheck, settings
 
-LEVEL = os.environ.get("XENPARLEY_TESTS", "default")
-if LEVEL not in ("quick", "default", "heavy"):
-    raise SystemExit(f"XENPARLEY_TESTS is quick, default or heavy, not {LEVEL!r}")
+from support.level import LEVEL, LEVELS, spread
+
+if LEVEL not in LEVELS:
+    raise SystemExit(f"XENPARLEY_TESTS is one of {', '.join(LEVELS)}, not {LEVEL!r}")
 
 # Machines are noisy: a slow example is no failure.
 _common = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("quick", max_examples=30, **_common)
 settings.register_profile("heavy", max_examples=200, **_common)
-settings.load_profile("heavy" if LEVEL == "heavy" else "quick")
+settings.load_profile("heavy" if LEVEL in ("heavy", "all") else "quick")
 
 #: The contract kit over an adapter: the same few hundred checks for each of its releases.
 _CONTRACTS = ("test_contract.py", "test_sim.py")
 
+#: Of the kit over all releases check by check, a heavy run takes every so manieth: prime, so that
+#: it meets each check, and each release, whatever the number of releases.
+_EVERY = 23
+#: Seconds that a heavy test may take where everything is run. A property that is cut off in the
+#: midst of drawing an example is reported by hypothesis as flaky, which says nothing.
+_LONG = 3600
+
 
 def _left_out(item: pytest.Item) -> bool:
-    if LEVEL == "heavy":
-        return False
-    if item.get_closest_marker("heavy"):
-        return True
-    return LEVEL == "quick" and item.path.name in _CONTRACTS
+    heavy = item.get_closest_marker("heavy") is not None
+    if LEVEL in ("heavy", "all"):
+        return LEVEL == "heavy" and not heavy
+    return heavy or (LEVEL == "quick" and item.path.name in _CONTRACTS)
+
+
+def _chosen(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Return what this run was asked for, in its order."""
+    left = [item for item in items if not _left_out(item)]
+    if LEVEL != "heavy":
+        return left
+    kit = [item for item in left if item.path.name in _CONTRACTS and item.cls is not None]
+    beside = set(kit).difference(spread(kit, 0, _EVERY))
+    return [item for item in left if item not in beside]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what this run was not asked for."""
-    left_out = [item for item in items if _left_out(item)]
-    if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if not _left_out(item)]
+    chosen = _chosen(items)
+    if len(chosen) < len(items):
+        left_out = set(items).difference(chosen)
+        config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+        items[:] = chosen
+    for item in items if LEVEL == "all" else ():
+        if item.get_closest_marker("heavy") is not None:
+            item.add_marker(pytest.mark.timeout(_LONG))
 
 
 @pytest.fixture(autouse=True)

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from support.configs import configs
+from support.level import examples
 from support.normal import normal
 from xenparley.domain.config import GuestConfig, Loader
 from xenparley.domain.errors import ConfigError, InvalidInput, ParseError, Unrepresentable
@@ -18,7 +19,7 @@ from xenparley_wire.sxp import dumps
 
 VERSIONS = st.sampled_from([1, 2, 3, 4])
 FEW = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-MANY = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=examples(150), deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def plain(config: GuestConfig) -> GuestConfig:

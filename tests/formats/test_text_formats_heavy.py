@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from support.configs import configs
+from support.level import examples
 from xenparley.domain.config import GuestConfig
 from xenparley.domain.errors import ConfigError, InvalidInput, ParseError, Unrepresentable
 from xenparley_formats import xl_format, xm_format
@@ -18,7 +19,7 @@ from xenparley_formats.xm_read import evening
 
 pytestmark = pytest.mark.heavy
 
-LONG = settings(max_examples=100, suppress_health_check=list(HealthCheck), deadline=None)
+LONG = settings(max_examples=examples(30), suppress_health_check=list(HealthCheck), deadline=None)
 FORMS: list[Any] = [
     *(pytest.param(xm_format, {"xend-config-version": v}, id=f"xm-{v}") for v in "1234"),
     pytest.param(xl_format, {}, id="xl"),

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from support.level import examples
 from xenparley.domain.errors import ParseError
 from xenparley_formats.text_document import TextDocument
 from xenparley_formats.xlcfg_syntax import parse_xlcfg
@@ -46,7 +47,7 @@ def damaged(document: bytes) -> st.SearchStrategy[bytes]:
     return st.lists(edit, min_size=1, max_size=5).map(apply)
 
 
-LONG = settings(max_examples=2000, suppress_health_check=list(HealthCheck), deadline=None)
+LONG = settings(max_examples=examples(1000), suppress_health_check=list(HealthCheck), deadline=None)
 
 
 def check(parse: Callable[[bytes], TextDocument], data: bytes) -> None:

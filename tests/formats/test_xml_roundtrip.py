@@ -7,6 +7,7 @@ from attrs import evolve
 from hypothesis import HealthCheck, given, settings
 
 from support.configs import configs
+from support.level import examples
 from support.xml_documents import document, missing_from
 from xenparley.domain.config import (
     CharDevice,
@@ -40,7 +41,7 @@ def test_any_guest_comes_back(config: GuestConfig) -> None:
 
 
 @pytest.mark.heavy
-@settings(SLOW, max_examples=1500)
+@settings(SLOW, max_examples=examples(200))
 @given(configs(most=3))
 def test_any_guest_comes_back_at_length(config: GuestConfig) -> None:
     assert read_xml(write_xml(config).text.encode()).config == config

@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from support.level import examples
 from support.sim_guests import config, soon
 from xenparley.domain.errors import AlreadyExists, InvalidState, NotFound, XenparleyError
 from xenparley.domain.guest import Field
@@ -212,4 +213,4 @@ TestLife.settings = QUICK
 def test_life_at_length():
     from hypothesis.stateful import run_state_machine_as_test
 
-    run_state_machine_as_test(Life, settings=settings(QUICK, max_examples=1000))
+    run_state_machine_as_test(Life, settings=settings(QUICK, max_examples=examples(200)))

@@ -14,6 +14,7 @@ import time
 
 import pytest
 
+from support.level import examples
 from support.sim_guests import config, soon
 from xenparley.domain.errors import (
     AccessRefused,
@@ -99,7 +100,7 @@ def check_consistent(path):
         host.close()
 
 
-@pytest.mark.parametrize("kills", [4, pytest.param(60, marks=pytest.mark.heavy)])
+@pytest.mark.parametrize("kills", [4, pytest.param(examples(30), marks=pytest.mark.heavy)])
 def test_killed_at_any_moment_the_file_is_whole(tmp_path, kills):
     path = str(tmp_path / "host.sim")
     chance = random.Random(kills)

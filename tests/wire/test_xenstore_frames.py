@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from support.level import examples
 from xenparley.domain.errors import InvalidInput, ProtocolError, XenparleyError
 from xenparley_wire import xenstore_replies as replies
 from xenparley_wire import xenstore_requests as requests
@@ -86,7 +87,7 @@ def test_noise_ends_in_messages_or_one_typed_error_wherever_it_is_cut(noise, pla
 
 
 @pytest.mark.heavy
-@settings(max_examples=5000)
+@settings(max_examples=examples(2000))
 @given(
     st.lists(
         st.one_of(
