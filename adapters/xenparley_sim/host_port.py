@@ -19,6 +19,7 @@ from xenparley_sim.facts import HostFacts
 __all__ = ["SimHost"]
 
 _CPU_FEATURES = ("pae", "svm")
+_ARM = ("aarch64", "armv7l")
 _HVMLOADER = "/usr/lib/xen/boot/hvmloader"
 _EMULATOR = "/usr/lib/xen/bin/qemu-system-i386"
 
@@ -34,6 +35,32 @@ def _nodes(facts: HostFacts, free_kib: int) -> tuple[NumaNode, ...]:
     return tuple(
         NumaNode(number=n, cpus=tuple(cpus[n]), memory_kib=sizes[n], free_kib=free[n])
         for n in range(count)
+    )
+
+
+def _kinds(facts: HostFacts) -> tuple[GuestArch, ...]:
+    """Read xen_caps: with PAE and without are one kind, and hosts of HVM run PVH from 4.10 on."""
+    found: dict[tuple[str, str], set[bool]] = {}
+    for word in facts.capabilities.split():
+        kind, arch = word.partition("-")[0], word.rpartition("-")[2]
+        pae, arch = arch.endswith("p"), arch.removesuffix("p").replace("x86_32", "i686")
+        virts = ["hvm"] if kind == "hvm" else ["pvh" if arch in _ARM else "pv"]
+        if kind == "hvm" and facts.version[:2] >= (4, 10):
+            virts.append("pvh")
+        for virt in virts:
+            found.setdefault((virt, arch), set()).add(pae)
+    return tuple(
+        GuestArch(
+            virt=virt,
+            arch=arch,
+            wordsize=64 if arch in ("x86_64", "aarch64") else 32,
+            pae=arch == "i686" and True in seen,
+            nonpae=arch == "i686" and False in seen,
+            emulator=_EMULATOR if virt == "hvm" else None,
+            loader=_HVMLOADER if virt == "hvm" else None,
+            machines={"hvm": ("xenfv",), "pv": ("xenpv",)}.get(virt, ("xenpvh",)),
+        )
+        for (virt, arch), seen in found.items()
     )
 
 
@@ -72,26 +99,11 @@ class SimHost:
         with self._calls.read(Capability.HOST_CAPABILITIES, deadline) as tx:
             facts = self._calls.hypervisor.facts_in(tx)
             free = self._calls.hypervisor.free_kib(tx)
-        guests = []
-        for word in facts.capabilities.split():
-            kind, arch = word.partition("-")[0], word.rpartition("-")[2]
-            hvm = kind == "hvm"
-            guests.append(
-                GuestArch(
-                    virt="hvm" if hvm else "pv",
-                    arch=arch.removesuffix("p"),
-                    wordsize=64 if arch == "x86_64" else 32,
-                    pae=arch.endswith("p"),
-                    nonpae=arch == "x86_32",
-                    emulator=_EMULATOR if hvm else None,
-                    loader=_HVMLOADER if hvm else None,
-                    machines=("xenfv",) if hvm else ("xenpv",),
-                )
-            )
+        guests = _kinds(facts)
         return HostCapabilities(
             arch=facts.machine,
             cpu_features=_CPU_FEATURES,
-            guests=tuple(guests),
+            guests=guests,
             migration_transports=("sim",),
             version=XenVersion(*facts.version),
             nodes=_nodes(facts, free),

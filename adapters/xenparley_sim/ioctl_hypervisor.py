@@ -12,6 +12,7 @@ from xenparley.domain.errors import InvalidInput, NotFound, Unsupported
 from xenparley.domain.runstate import RunFlags
 from xenparley_sim.domain import UNLIMITED_KIB, Domain
 from xenparley_sim.ioctl_model import SimDomain, SimMachine, SimVcpu, refuse
+from xenparley_sim.sizes import SEDF
 
 if TYPE_CHECKING:
     from xenparley_sim.hypervisor import Hypervisor
@@ -74,19 +75,25 @@ class HypervisorModel:
 
     def domains(self) -> Sequence[SimDomain]:
         """Return every domain by rising id, without affinity."""
-        return [_shown(domain) for domain in self._host.domains()]
+        return [self._shown(domain) for domain in self._host.domains()]
 
     def domain(self, domid: int) -> SimDomain | None:
         """Return one domain with its affinity."""
         found = self._host.domain(domid)
         if found is None:
             return None
-        shown = _shown(found)
+        shown = self._shown(found)
         with _as_xen():
             hardware = self._host.hardware(domid)
         for number, vcpu in enumerate(shown.vcpus):
             vcpu.hard = hardware.affinity.get(number, frozenset())
             vcpu.soft = self._soft.get((domid, found.handle, number), frozenset())
+        return shown
+
+    def _shown(self, domain: Domain) -> SimDomain:
+        shown = _shown(domain)
+        if self._host.facts.scheduler == "sedf":
+            shown.parameters = {**SEDF, "weight": domain.weight}
         return shown
 
     def pause(self, domid: int, *, counted: bool) -> None:
@@ -130,7 +137,9 @@ class HypervisorModel:
                 self._soft[domid, found.handle, vcpu] = frozenset(soft).intersection(there)
 
     def set_parameters(self, domid: int, vcpu: int | None, values: Mapping[str, int]) -> None:
-        """Set weight and cap, which are what the host has."""
+        """Set weight and cap, which are what the host has; the rest of sedf's are as they are."""
+        if self._host.facts.scheduler == "sedf":
+            values = {key: value for key, value in values.items() if SEDF.get(key) != value}
         if vcpu is not None or not {"weight", "cap"}.issuperset(values):
             raise refuse(errno.EINVAL)
         with _as_xen():

@@ -8,9 +8,11 @@ from xenparley_sim import life
 from xenparley_sim.domain import UNLIMITED_KIB, Domain
 from xenparley_sim.transaction import Transaction
 
-__all__ = ["set_credit", "set_maximum", "set_target"]
+__all__ = ["SEDF", "set_credit", "set_maximum", "set_target"]
 
 MAX_KIB = 1 << 40
+#: What every guest of a host with the sedf scheduler has beside its weight; times in nanoseconds.
+SEDF = {"period": 100_000_000, "slice": 0, "latency": 0, "extratime": 1}
 
 
 def set_target(tx: Transaction, domain: Domain, kib: int, free_kib: int) -> None:

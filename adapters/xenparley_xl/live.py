@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from xenparley.domain.errors import NotFound, ProtocolError
+from xenparley.domain.errors import NotFound, ProtocolError, Unsupported
 from xenparley.domain.identity import printable
 
 if TYPE_CHECKING:
@@ -32,8 +32,13 @@ def printed(stack: Toolstack, domid: int, *, deadline: float) -> str:
 
 
 def live_object(stack: Toolstack, domid: int, *, deadline: float) -> dict[str, Any]:
-    """Return the ``config`` object of one guest. Raises NotFound, ProtocolError."""
+    """Return the ``config`` object of one guest. Raises NotFound, ProtocolError.
+
+    Unsupported: it is printed in the old notation, which has no such object.
+    """
     text = printed(stack, domid, deadline=deadline)
+    if text.lstrip().startswith("("):
+        raise Unsupported("xl list -l prints the old notation of Xen 4.1 here, not JSON")
     found = parse_long_list(text)
     if domid not in found:
         raise NotFound(f"xl keeps no configuration of domain {domid}")

@@ -78,7 +78,7 @@ OFFERS: Final[tuple[Offer, ...]] = (
     _read(C.NUMA_NODES),
     _read(C.CONSOLE_RING),
     _read(C.CPUPOOLS, 300_000.0),
-    _read(C.DISPLAYS, 300_000.0, "as the guest was configured"),
+    _read(C.DISPLAYS, 300_000.0, "Xen 4.2 or later; as the guest was configured"),
     _command(C.SAVE, 10_000_000.0),
     _command(C.RESTORE, 10_000_000.0),
     _command(C.DUMP, 10_000_000.0),
@@ -97,6 +97,9 @@ def narrowed(
     for offer in OFFERS:
         if no_changes is not None and SPECS[offer.capability].command:
             withheld.append(Withheld(offer.capability, no_changes))
+        elif offer.capability is C.DISPLAYS and not counts_held:
+            # The two came with the same release: JSON, and memory that is told as it is.
+            withheld.append(Withheld(offer.capability, "xl tells no displays before Xen 4.2"))
         elif F.MEMORY in offer.fields and not counts_held:
             costs: dict[Field, float] = {f: 0.0 for f in _FIELDS if f is not F.MEMORY}
             kept.append(evolve(offer, field_costs_us=costs))
