@@ -51,6 +51,8 @@ def add_child(node: Node | None, child: Any, found: Found, prefix: str, run: Rea
         return
     if tag.startswith(_OURS) or (run.strict and (node is None or tag not in node.opaque)):
         run.problem(child, "unknown element")
+    if len(child):
+        run.blanks = True
     found.append((prefix, _ELEMENT, Extra("xml", prefix + tag, _alone(child))))
 
 

@@ -67,6 +67,8 @@ _VCPUS = {
     "_weight": "weight",
     "_cap": "cap",
 }
+_VCPUS_MAKER = maker(Vcpus)
+_BOOT_MAKER = maker(Boot)
 
 
 def _memory_hook(field: str) -> Any:
@@ -125,9 +127,9 @@ def _domain_hook(element: Any, values: Values, run: ReadRun) -> None:
         values["max_memory_kib"] = 0 if maximum is None else maximum
     elif maximum is not None:
         values["memory_kib"] = maximum
-    found = {name: values.pop(raw) for raw, name in _VCPUS.items() if raw in values}
+    found = {_VCPUS[raw]: values.pop(raw) for raw in _VCPUS.keys() & values.keys()}
     if found:
-        values["vcpus"] = maker(Vcpus).make(found)
+        values["vcpus"] = _VCPUS_MAKER.make(found)
     if "_bootloader" in values or "_bootloader_args" in values:
         boot = {
             "bootloader": values.pop("_bootloader", None),
@@ -135,7 +137,7 @@ def _domain_hook(element: Any, values: Values, run: ReadRun) -> None:
         }
         held = values.get("boot")
         known = {} if held is None else values_of(held)
-        values["boot"] = maker(Boot).make(known | boot)
+        values["boot"] = _BOOT_MAKER.make(known | boot)
 
 
 def _unfold_domain(config: GuestConfig) -> Values:

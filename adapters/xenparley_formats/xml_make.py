@@ -33,12 +33,13 @@ class Maker(Generic[_T]):
 
     def make(self, values: dict[str, Any]) -> _T:
         """Return ``kind(**values)``."""
-        if self._unfrozen is None:
+        unfrozen = self._unfrozen
+        if unfrozen is None:
             self._made += 1
             if self._made <= FEW:
                 return self.kind(**values)
-            self._unfrozen = _unfrozen(self.kind)
-        thing: _T = self._unfrozen(**values)
+            unfrozen = self._unfrozen = _unfrozen(self.kind)
+        thing: _T = unfrozen(**values)
         thing.__class__ = self.kind
         return thing
 

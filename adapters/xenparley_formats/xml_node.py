@@ -117,6 +117,7 @@ class Node:
         "table",
         "tag",
         "text",
+        "word",
     )
 
     def __init__(
@@ -144,6 +145,7 @@ class Node:
         self.attrs = _entries(attrs or {})
         self.parsers = {name: (f, word.parse) for name, (f, word) in self.attrs.items()}
         self.text: Entry | None = (text, TEXT) if isinstance(text, str) else text
+        self.word = None if self.text is None else (self.text[0], self.text[1].parse)
         self.children = tuple(children)
         self.table: dict[Any, Node] = {child.tag: child for child in children}
         self.cls = cls

@@ -26,16 +26,23 @@ _TOO_DEEP = "the document is nested too deeply"
 
 
 class _Parsers(threading.local):
-    """A parser for each thread: making one costs as much as parsing a small document."""
+    """Parsers for each thread: making one costs as much as parsing a small document.
+
+    ``whole`` keeps all text, ``lean`` leaves out what is blank between elements.
+    """
 
     def __init__(self) -> None:
-        self.parser = etree.XMLParser(
-            resolve_entities=False,
-            load_dtd=False,
-            dtd_validation=False,
-            attribute_defaults=False,
-            no_network=True,
-            huge_tree=False,
+        self.whole, self.lean = (
+            etree.XMLParser(
+                resolve_entities=False,
+                load_dtd=False,
+                dtd_validation=False,
+                attribute_defaults=False,
+                no_network=True,
+                huge_tree=False,
+                remove_blank_text=lean,
+            )
+            for lean in (False, True)
         )
 
 
@@ -89,8 +96,12 @@ def _as_plain(data: bytes, source: str) -> bytes:
     return data
 
 
-def parse_xml(data: bytes, source: str) -> Any:
-    """Return the root element. Raises ParseError, with a line where there is one."""
+def parse_xml(data: bytes, source: str, *, lean: bool = False) -> Any:
+    """Return the root element. Raises ParseError, with a line where there is one.
+
+    ``lean`` leaves out blank text between elements, and may do so between an element's tag and
+    a comment in its text; never where there are sections of CDATA.
+    """
     if len(data) > MAX_BYTES:
         raise ParseError(f"larger than {MAX_BYTES} bytes", place=source)
     if not data or data.isspace():
@@ -98,7 +109,9 @@ def parse_xml(data: bytes, source: str) -> Any:
     data = _as_plain(data, source)
     _refuse_doctype(data, source)
     try:
-        root = etree.fromstring(data, _PARSERS.parser)
+        # in front of such a section, libxml2 takes what is blank for the space between elements
+        lean = lean and b"[CDATA[" not in data
+        root = etree.fromstring(data, _PARSERS.lean if lean else _PARSERS.whole)
     except etree.XMLSyntaxError as exc:
         line = exc.lineno or 1
         message = printable(exc.msg or "not XML", limit=200)

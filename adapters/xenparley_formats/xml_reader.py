@@ -23,7 +23,7 @@ from xenparley_formats.xml_parse import parse_xml
 from xenparley_formats.xml_run import ReadRun
 from xenparley_formats.xml_words import SPACES
 
-__all__ = ["read_xml"]
+__all__ = ["read_xml", "read_xml_once"]
 
 #: Features as most documents have them.
 _PLAIN = {name: Feature(name=name) for name in FEATURES}
@@ -34,8 +34,20 @@ def read_xml(data: bytes, *, source: str = "<xml>", strict: bool = False) -> Rea
 
     What the model doesn't know is kept in ``extras``; ``strict`` refuses it. Raises ParseError
     for what is not XML (or has a document type), ConfigError with every problem otherwise.
+
+    Documents are indented, and what is blank between elements says nothing: most are read
+    without it, in less time. Those of which pieces are kept as they stand are read again with it.
     """
-    root = parse_xml(data, source)
+    reading = read_xml_once(data, source=source, strict=strict, lean=True)
+    if reading is None:
+        reading = read_xml_once(data, source=source, strict=strict, lean=False)
+        assert reading is not None
+    return reading
+
+
+def read_xml_once(data: bytes, *, source: str, strict: bool, lean: bool) -> Reading | None:
+    """Read the document; None where ``lean`` reading left out blank text that counts."""
+    root = parse_xml(data, source, lean=lean)
     run = ReadRun(source, strict=strict)
     if root.tag != "domain":
         shown = printable(root.tag, limit=80)
@@ -49,9 +61,11 @@ def read_xml(data: bytes, *, source: str = "<xml>", strict: bool = False) -> Rea
         for beside in root.itersiblings():
             add_child(None, beside, found, AFTER, run)
     config = _object(DOMAIN, root, run, found)
+    if run.blanks and lean:
+        return None
     if run.problems or not isinstance(config, GuestConfig):
         raise ConfigError(run.found(), summary="invalid domain XML")
-    return Reading(config=config, warnings=worded(run.warnings))
+    return Reading(config=config, warnings=worded(run.warnings) if run.warnings else ())
 
 
 def _object(node: Node, element: Any, run: ReadRun, found: Found) -> Any:
@@ -93,18 +107,14 @@ def _fill(
                 values[field] = parse(text)
             except ValueError as exc:
                 run.problem(element, str(exc), f"@{name}")
-    if node.text is not None:
+    if node.word is not None:
         _text(node, element, values, found, prefix, run)
         return
     text = element.text
-    if text is None:
-        # an element with children and no text before the first, or an empty one
-        if len(element):
-            _children(node, element, values, found, prefix, run)
-        return
-    if text.strip(SPACES):
+    if text is not None and text.strip(SPACES):
         add_text(element, text, found, prefix, run)
-    _children(node, element, values, found, prefix, run)
+    if len(element):
+        _children(node, element, values, found, prefix, run)
 
 
 def _text(
@@ -112,19 +122,20 @@ def _text(
 ) -> None:
     text = element.text or ""
     if len(element):
+        run.blanks = True
         for child in element:
             add_child(node, child, found, prefix, run)
             if isinstance(child.tag, str):
                 run.problem(child, "an element where text is expected")
             text += child.tail or ""
-    assert node.text is not None
-    name, word = node.text
-    if word.parse is None:
+    assert node.word is not None
+    name, parse = node.word
+    if parse is None:
         if text or node.kind == FLAT:
             values[name] = text
         return
     try:
-        values[name] = word.parse(text)
+        values[name] = parse(text)
     except ValueError as exc:
         run.problem(element, str(exc))
 
@@ -140,11 +151,11 @@ def _children(
             add_text(element, tail, found, prefix, run)
         tag = child.tag
         known = table.get(tag)
-        if known is not None and known.dynamic:
-            known = known.resolve(values, child)
-        if known is None:
-            add_child(node, child, found, prefix, run)
-            continue
+        if known is None or known.dynamic:
+            known = known and known.resolve(values, child)
+            if known is None:
+                add_child(node, child, found, prefix, run)
+                continue
         if known.leaf and tag not in seen and _usual(known, child, values):
             seen.add(tag)
             if known.hook is not None:
@@ -190,11 +201,11 @@ def _usual(node: Node, element: Any, values: Values) -> bool:
     text = element.text
     items = element.items()
     try:
-        if node.text is not None:
+        if node.word is not None:
             if not text:
                 return False
-            field, word = node.text
-            values[field] = text if word.parse is None else word.parse(text)
+            field, parse = node.word
+            values[field] = text if parse is None else parse(text)
         elif text is not None or not items:
             return False
         parsers = node.parsers

@@ -20,13 +20,17 @@ def path_of(element: Any) -> str:
 
 
 class ReadRun:
-    """Problems and warnings of one document. ``source`` names it in places."""
+    """Problems and warnings of one document. ``source`` names it in places.
 
-    __slots__ = ("_hidden", "problems", "source", "strict", "warnings")
+    ``blanks``: blank text between elements would have counted, if it had been there.
+    """
+
+    __slots__ = ("_hidden", "blanks", "problems", "source", "strict", "warnings")
 
     def __init__(self, source: str, *, strict: bool) -> None:
         self.source = source
         self.strict = strict
+        self.blanks = False
         self.problems: list[Problem] = []
         self.warnings: list[Problem] = []
         self._hidden = 0

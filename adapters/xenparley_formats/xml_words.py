@@ -35,6 +35,8 @@ __all__ = [
 SPACES = " \t\r\n"
 
 _INT = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
+# as most documents have them
+_CANONICAL = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NUMBER = re.compile(r"0[xX][0-9a-fA-F]{1,16}|[0-9]{1,19}", re.ASCII)
 
 
@@ -82,6 +84,8 @@ def _either(yes: str, no: str, *, invert: bool = False) -> Word:
 
 
 def _uuid(text: str) -> str:
+    if _CANONICAL.fullmatch(text) is not None:
+        return text
     try:
         return canonical_uuid(text.strip(SPACES))
     except InvalidInput as exc:
