@@ -61,8 +61,11 @@ def device_of(node: Sexp) -> Disk | Interface | None:
     return None
 
 
-def config_of(tree: list[Sexp], *, needs_vcpus: bool) -> GuestConfig:
-    """Return the guest that a tree describes; the tree gets the name, UUID and sizes it lacks."""
+def config_of(tree: list[Sexp], *, needs_vcpus: bool, defining: bool = False) -> GuestConfig:
+    """Return the guest that a tree describes; the tree gets the name, UUID and sizes it lacks.
+
+    ``defining``: what is only found out when a domain is built does not matter yet.
+    """
     told = pairs(tree)
     if needs_vcpus and "vcpus" not in told:
         raise XendFailure("'vcpus'")
@@ -75,6 +78,8 @@ def config_of(tree: list[Sexp], *, needs_vcpus: bool) -> GuestConfig:
         raise XendFailure(f"invalid literal for int() with base 16: {uuid[:2]!r}") from exc
     memory = _whole(told.get("memory", "0"))
     maximum = max(memory, _whole(told.get("maxmem") or str(memory)))
+    if memory <= 0:
+        raise XendFailure("Invalid Configuration: memory_dynamic_max must be greater than zero")
     vcpus = _whole(told.get("vcpus", "1"))
     mask = _whole(told["vcpu_avail"]) if told.get("vcpu_avail") else (1 << vcpus) - 1
     online = max(1, (mask & ((1 << vcpus) - 1)).bit_count())
@@ -83,8 +88,14 @@ def config_of(tree: list[Sexp], *, needs_vcpus: bool) -> GuestConfig:
     put(tree, "maxmem", str(maximum))
     image = child(tree, "image")
     kind = key_of(image[1]) if image is not None and len(image) > 1 else "linux"
-    if kind not in _KINDS:
-        raise XendFailure(f"unknown image type: {kind}")
+    if not defining:
+        if kind not in _KINDS:
+            raise XendFailure(f"unknown image type: {kind}")
+        kernel = pairs(image[1]).get("kernel") if image is not None and len(image) > 1 else None
+        if kernel is not None and kernel.startswith("/nosuch"):
+            raise XendFailure(f"Kernel image does not exist: {kernel}")
+        if not kernel and not told.get("bootloader"):
+            raise XendFailure("Had a bootloader specified, but no disks are bootable")
     devices = [device_of(node[1]) for node in children(tree, "device") if len(node) > 1]
     weight = told.get("cpu_weight", "").partition(".")[0]
     return GuestConfig(
@@ -98,7 +109,7 @@ def config_of(tree: list[Sexp], *, needs_vcpus: bool) -> GuestConfig:
             weight=_whole(weight) if weight else None,
             cap=_whole(told.get("cpu_cap") or "0"),
         ),
-        boot=Boot(virt=_KINDS[kind]),
+        boot=Boot(virt=_KINDS.get(kind or "", "pv")),
         on_poweroff=told.get("on_poweroff"),
         on_reboot=told.get("on_reboot"),
         on_crash=told.get("on_crash") or "restart",

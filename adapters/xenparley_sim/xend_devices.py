@@ -52,18 +52,40 @@ def create(host: XendHost, guest: Guest, given: Given) -> Sexp:
     device = device_of(node)
     if device is None or not isinstance(node, list):
         raise XendFailure(f"Invalid Configuration: XendConfig: {kind} not a valid device type")
+    if guest.domain is None:
+        # 3.x writes it down too, and fails behind it.
+        host.managed[guest.uuid].append(["device", node])
+        host.write(guest.uuid)
+    if guest.domain is None and host.made_as.version >= (4,):
+        return [kind or "vbd", ["dom", "None", "id", "None"]]
     domid = living_domain(guest).domid
     before = {(d.kind, d.devid) for d in host.hypervisor.hardware(domid).devices}
     host.hypervisor.attach(domid, device)
     host.tree(living_domain(guest)).append(["device", node])
     after = {(d.kind, d.devid) for d in host.hypervisor.hardware(domid).devices}
     ((_, number),) = after - before
+    where = pairs(node).get("uname", "").partition(":")[2]
+    if "nosuchdev" in where:
+        host.hypervisor.detach(domid, device)
+        host.tree(living_domain(guest)).pop()
+        raise XendFailure(
+            f"Device {number} ({kind}) could not be connected. Device {where} not found."
+        )
     return [kind or "vbd", ["dom", str(domid), "id", str(number)]]
 
 
 def destroy(host: XendHost, guest: Guest, given: Given) -> None:
     """Plug a device out."""
     kind = str(given["type"])
+    if guest.domain is None and host.made_as.version >= (4,):
+        dev = plain_dev(str(given["dev"]))
+        kept = host.managed[guest.uuid]
+        for node in [*children(kept, "device")]:
+            if key_of(node[1]) == kind and plain_dev(pairs(node[1]).get("dev", "")) == dev:
+                kept.remove(node)
+                host.write(guest.uuid)
+                return
+        raise XendFailure(f"Device {given['dev']} not connected")
     device = _numbered(host, guest, kind, str(given["dev"]))
     tree = host.tree(living_domain(guest))
     for node in [*children(tree, "device")]:
@@ -76,7 +98,7 @@ def destroy(host: XendHost, guest: Guest, given: Given) -> None:
     raise XendFailure(f"Device {given['dev']} not connected")
 
 
-def configure(host: XendHost, guest: Guest, given: Given) -> None:
+def configure(host: XendHost, guest: Guest, given: Given) -> Sexp | None:
     """Change a device's medium."""
     node = given["config"]
     kind = key_of(node) or "vbd"
@@ -89,3 +111,4 @@ def configure(host: XendHost, guest: Guest, given: Given) -> None:
             for key in ("uname", "mode"):
                 if key in pairs(node):
                     put(inner, key, pairs(node)[key])
+    return "True" if (3, 1) <= host.made_as.version < (4,) else None

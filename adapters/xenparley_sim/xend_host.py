@@ -190,7 +190,7 @@ class XendHost:
     def define(self, config: Sexp) -> None:
         """Register a definition, or replace the one with its UUID."""
         tree = self._checked(config)
-        made = config_of(tree, needs_vcpus=self.made_as.needs_vcpus)
+        made = config_of(tree, needs_vcpus=self.made_as.needs_vcpus, defining=True)
         self.check_free(made.name, made.uuid)
         assert made.uuid is not None
         self.managed[made.uuid] = tree

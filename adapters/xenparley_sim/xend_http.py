@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs, unquote_to_bytes
 
 from xenparley.domain.errors import ParseError, XenparleyError
 from xenparley_sim.xend_errors import Missing, UnknownGuest, XendFailure
+from xenparley_sim.xend_linger import left_open
 from xenparley_sim.xend_ops import OPS, carry_out, restore
 from xenparley_wire.sxp import Sexp, loads_all
 from xenparley_wire.sxp_show import show
@@ -14,14 +16,17 @@ from xenparley_wire.sxp_show import show
 if TYPE_CHECKING:
     from xenparley_sim.xend_host import Guest, XendHost
 
-__all__ = ["MAX_FORM", "Reply", "Request", "answer"]
+__all__ = ["BAD", "MAX_FORM", "Reply", "Request", "answer"]
 
 MAX_FORM = 10_000
+#: The method of what is no HTTP.
+BAD = "?"
 #: These run in a thread, so that their failures come with a status of success.
 _THREADED = frozenset({"save", "dump", "migrate", "restore"})
 #: Operations that only XML-RPC has.
 _NOT_HERE = frozenset({"send_trigger"})
 _SXP = "application/sxp"
+_LOG = "[2030-01-01 00:00:00 1] INFO (SrvDaemon:331) Xend Daemon started\n"
 _DMESG = "Xen version {}\n(XEN) simulated\n"
 
 
@@ -36,21 +41,24 @@ class Request(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """What is answered. ``close``: without an answer the connection is reset (True)."""
+    """What is answered; ``open``: the connection is left open behind it, and not read."""
 
     status: int
     reason: str
     body: bytes = b""
     kind: str | None = _SXP
     location: str | None = None
+    open: bool = False
 
 
 def arguments(request: Request) -> dict[str, list[str]]:
     """Return the parameters: a query drops empty ones, a form keeps them."""
-    given = parse_qs(request.query, errors="surrogateescape")
+    # Python 2 parts at semicolons too.
+    query = request.query.replace(";", "&")
+    given = parse_qs(query, errors="surrogateescape")
     kind = request.headers.get("content-type", "")
     if request.method == "POST" and kind.startswith("application/x-www-form-urlencoded"):
-        body = request.body.decode("latin-1")
+        body = request.body.decode("latin-1").replace(";", "&")
         form = parse_qs(body, keep_blank_values=True, errors="surrogateescape")
         for name, values in form.items():
             given.setdefault(name, []).extend(values)
@@ -60,15 +68,28 @@ def arguments(request: Request) -> dict[str, list[str]]:
 def answer(host: XendHost, request: Request) -> Reply:
     """Answer a request. Raises NeverAnswers."""
     host.requests += 1
-    if request.method not in ("GET", "HEAD", "POST"):
+    if request.method == BAD:
+        return Reply(400, "Bad request", b"", None)
+    if request.method == "HEAD":
+        return answer(host, request._replace(method="GET"))._replace(body=b"")
+    if request.method not in ("GET", "POST"):
         words = f"Request method not supported ({request.method})"
         return Reply(501, "Not implemented", words.encode(), "text/plain")
     if len(request.body) > MAX_FORM:
         return Reply(413, "Request entity too large")
-    parts = [part for part in request.path.split("/") if part]
+    # It drops the first character, and takes it for the slash.
+    parts = [part for part in request.path[1:].split("/") if part]
     given = arguments(request)
     if parts == ["xend", "node"] and request.method == "GET":
         return _shown(host, lambda: host.node(), trailing=False)
+    if parts == ["xend", "node"]:
+        refused = _op(host, given, ())
+        assert isinstance(refused, Reply)
+        return refused
+    if parts == ["xend", "vnet"] and request.method == "GET":
+        return _shown(host, list, trailing=False)
+    if parts == ["xend", "node", "log"] and request.method == "GET":
+        return Reply(200, "OK", _LOG.encode(), "text/plain")
     if parts == ["xend", "node", "dmesg"] and request.method == "GET":
         ring = _DMESG.format(host.made_as.release)
         return Reply(200, "OK", ring.encode(), "text/plain")
@@ -80,7 +101,10 @@ def answer(host: XendHost, request: Request) -> Reply:
         return _guest(host, parts[2], request, given)
     if not parts or parts == ["xend"]:
         return _shown(host, lambda: ["ls", *(["node", "domain", "vnet"] if parts else [])])
-    return Reply(404, "Not found", f"Not found: {parts[-1]}".encode(), "text/plain")
+    known = (["xend"], ["xend", "domain"], ["xend", "node"], ["xend", "vnet"])
+    strange = next((p for n, p in enumerate(parts) if parts[: n + 1] not in known), parts[-1])
+    missing = f"Not found: {strange}".encode("utf-8", "surrogateescape")
+    return Reply(404, "Not found", missing, "text/plain")
 
 
 def _shown(host: XendHost, make: Any, *, trailing: bool = True) -> Reply:
@@ -154,7 +178,8 @@ def _directory(host: XendHost, request: Request, given: dict[str, list[str]]) ->
                     guest = restore(host, values["file"], paused=False)
                 except XenparleyError as exc:
                     raise XendFailure(str(exc)) from exc
-                return Reply(201, "Created", b"", None, f"{at}/{host.title(guest)}")
+                where = f"{at}/{host.title(guest)}"
+                return _kept(host, op, Reply(201, "Created", b"", None, where))
             config = _config(values["config"])
             try:
                 if op == "new":
@@ -166,7 +191,8 @@ def _directory(host: XendHost, request: Request, given: dict[str, list[str]]) ->
             made: Any = host.shown(guest, new=True)
             shown = show(made, release=host.made_as.shown)
             where = f"{at}/{host.title(guest)}"
-            return Reply(201, "created", shown.encode("utf-8", "surrogateescape"), _SXP, where)
+            body = shown.encode("utf-8", "surrogateescape")
+            return _kept(host, op, Reply(201, "created", body, _SXP, where))
     except XendFailure as exc:
         return _failed(host, op, str(exc))
 
@@ -191,6 +217,7 @@ def _operate(host: XendHost, guest: Guest, given: dict[str, list[str]], request:
     if isinstance(op, Reply):
         return op
     _, names, accepted = OPS[op]
+    living = guest.domain is not None
     title = host.title(guest)
     try:
         values = _one(host, given, names)
@@ -198,12 +225,20 @@ def _operate(host: XendHost, guest: Guest, given: dict[str, list[str]], request:
             values["config"] = _device(values["config"])
         result = carry_out(host, guest, op, values)
     except XendFailure as exc:
-        return _failed(host, op, str(exc), accepted=accepted)
+        return _failed(host, op, str(exc), accepted=accepted, living=living)
     body = _said(result, host.made_as.shown)
     where = f"http://{request.headers.get('host', 'localhost:8080')}/xend/domain/{title}/.."
     if accepted:
-        return Reply(202, "Accepted", body, None, where)
-    return Reply(200, "OK", body)
+        return _kept(host, op, Reply(202, "Accepted", body, None, where), living=living)
+    return _kept(host, op, Reply(200, "OK", body), living=living)
+
+
+def _kept(
+    host: XendHost, op: str, reply: Reply, *, living: bool = True, failed: bool = False
+) -> Reply:
+    return reply._replace(
+        open=left_open(host.made_as, op, reply.status, living=living, failed=failed)
+    )
 
 
 def _device(value: str) -> Sexp:
@@ -225,13 +260,17 @@ def _said(result: Any, release: tuple[int, ...]) -> bytes:
     return show(result, release=release).encode("utf-8", "surrogateescape")
 
 
-def _failed(host: XendHost, op: str, words: str, *, accepted: bool = False) -> Reply:
+def _failed(
+    host: XendHost, op: str, words: str, *, accepted: bool = False, living: bool = True
+) -> Reply:
     body = show(["xend.err", words], release=host.made_as.shown)
     raw = body.encode("utf-8", "surrogateescape")
     if op in _THREADED or host.made_as.fails_inside:
         inside = accepted and op != "migrate"
-        return Reply(202 if inside else 200, "Accepted" if inside else "OK", raw)
-    return Reply(500, f"Request failed: {op}", raw)
+        told = Reply(202 if inside else 200, "Accepted" if inside else "OK", raw)
+    else:
+        told = Reply(500, f"Request failed: {op}", raw)
+    return _kept(host, op, told, living=living, failed=True)
 
 
 def _unknown(host: XendHost, key: str) -> Reply:
@@ -242,14 +281,13 @@ def _unknown(host: XendHost, key: str) -> Reply:
     return Reply(404, "Not found", words.encode("utf-8", "surrogateescape"), "text/plain")
 
 
-def parse(head: bytes, body: bytes) -> Request | None:
-    """Read a request's head; None for what is no HTTP."""
+def parse(head: bytes, body: bytes) -> Request:
+    """Read a request's head; the method is BAD for what is no HTTP."""
     lines = head.split(b"\n")
     words = lines[0].strip().split()
-    if len(words) not in (2, 3) or not words[1].startswith(b"/"):
-        return None
-    if len(words) == 3 and not words[2].startswith(b"HTTP/"):
-        return None
+    version = words[2] if len(words) == 3 else b"HTTP/0.9"
+    if len(words) not in (2, 3) or not re.fullmatch(rb"HTTP/\d+(\.\d+)?", version):
+        return Request(BAD, "/", "", {}, b"")
     headers: dict[str, str] = {}
     for line in lines[1:]:
         name, colon, value = line.strip().partition(b":")

@@ -11,7 +11,7 @@ from xenparley_sim import images, life, vcpus, xend_devices
 from xenparley_sim.hardware import Hardware
 from xenparley_sim.xend_config import put
 from xenparley_sim.xend_errors import Missing, NeverAnswers, XendFailure, living_domain
-from xenparley_sim.xend_view import vcpu_tree
+from xenparley_sim.xend_view import dormant_vcpus, vcpu_tree
 from xenparley_wire.sxp import Sexp
 from xenparley_wire.sxp_tree import children, pairs
 
@@ -188,7 +188,14 @@ def _target(host: XendHost, guest: Guest, given: Given) -> None:
 
 def _set_vcpus(host: XendHost, guest: Guest, given: Given) -> None:
     count = _int(given, "vcpus")
-    domain = living_domain(guest)
+    if guest.domain is None:
+        tree = host.managed[guest.uuid]
+        if host.made_as.version >= (4,):
+            put(tree, "vcpus", str(count))
+        put(tree, "vcpu_avail", str((1 << count) - 1))
+        host.write(guest.uuid)
+        return
+    domain = guest.domain
     if count > domain.max_vcpus:
         if not host.made_as.any_vcpus:
             raise XendFailure("Cannot set vcpus greater than max vcpus on running domain")
@@ -197,6 +204,8 @@ def _set_vcpus(host: XendHost, guest: Guest, given: Given) -> None:
 
 
 def _vcpuinfo(host: XendHost, guest: Guest, given: Given) -> Sexp:
+    if guest.domain is None and host.made_as.version >= (4,):
+        return dormant_vcpus(host.managed[guest.uuid])
     domain = living_domain(guest)
     with host.hypervisor.look() as tx:
         now = tx.domain(domain.domid) or domain

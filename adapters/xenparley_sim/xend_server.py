@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import struct
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -44,6 +45,8 @@ class XendServer:
         self.host = host
         self.meddle: Meddler | None = None
         self.port: int | None = None
+        #: How many replies the connection was left open behind.
+        self.left_open = 0
         self._listeners: list[socket.socket] = []
         self._connections: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
@@ -146,7 +149,15 @@ class XendServer:
                     # Its thread died: the connection stays open, and nothing comes.
                     connection.recv(1)
                     return
+                self.left_open += reply.open or keeps
                 connection.sendall(_http(reply, keeps=keeps))
+                if reply.status == 413:
+                    # The rest of the request was not read: the kernel resets the connection.
+                    _reset(connection)
+                    return
+                if reply.open and not keeps:
+                    while connection.recv(4096):
+                        continue
                 if not keeps:
                     return
 
@@ -168,6 +179,10 @@ class XendServer:
             connection.sendall(head.encode("latin-1", "replace") + reply.body)
 
 
+def _reset(connection: socket.socket) -> None:
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
 def _receive(reader: object) -> Request | None:
     """Read a request, or as much of it as came; None at the end or for no HTTP."""
     head = b""
@@ -179,9 +194,9 @@ def _receive(reader: object) -> Request | None:
         head += line
         if line in (b"\r\n", b"\n"):
             break
-    request = xend_http.parse(head, b"") if head else None
-    if request is None:
+    if not head:
         return None
+    request = xend_http.parse(head, b"")
     said = request.headers.get("content-length", "0")
     length = min(int(said), _MAX_BODY) if said.isdigit() else 0
     body = reader.read(length) if length else b""  # type: ignore[attr-defined]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from xenparley.domain.runstate import RunFlags, ShutdownReason, reason_name
 from xenparley_sim.xend_config import put
+from xenparley_sim.xend_shape import complete
 from xenparley_wire.sxp import Sexp
 from xenparley_wire.sxp_tree import child, children, key_of, pairs
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from xenparley_sim.facts import HostFacts
     from xenparley_sim.xend_generation import Generation
 
-__all__ = ["domain_tree", "is_running", "node_tree", "vcpu_tree"]
+__all__ = ["domain_tree", "dormant_vcpus", "is_running", "node_tree", "vcpu_tree"]
 
 _LETTERS = (
     (RunFlags.RUNNING, "r"),
@@ -80,6 +81,7 @@ def domain_tree(
             shown.append([key, ""])
     if domain is None:
         shown.append(["status", "0"])
+        complete(shown, domid=None, new=new, major=made_as.version[0])
         return shown
     shown.insert(1, ["domid", str(domain.domid)])
     put(shown, "name", domain.name if name is None else name)
@@ -104,8 +106,13 @@ def domain_tree(
     if domain.reason is not None:
         shown.append(["shutdown_reason", reason_name(domain.reason) or str(domain.reason)])
     if domain.domid:
-        shown += [["store_mfn", str(4096 + domain.domid)], ["console_mfn", "8192"]]
+        if domain.virt != "hvm" or made_as.version < (4,):
+            shown.append(["store_mfn", str(4096 + domain.domid)])
+        if domain.virt != "hvm" or not managed:
+            shown.append(["console_mfn", str(8192 + domain.domid)])
         _live_devices(shown, managed=managed, new=new)
+    if managed:
+        complete(shown, domid=domain.domid, new=new, major=made_as.version[0])
     return shown
 
 
@@ -119,6 +126,26 @@ def _live_devices(shown: list[Sexp], *, managed: bool, new: bool) -> None:
             put(inner, "backend", "0")
     if managed and not new:
         shown.append(["device", ["console", ["protocol", "vt100"], ["location", "2"]]])
+
+
+_COMPILED = (
+    ("cc_compiler", "gcc version 4.1.2"),
+    ("cc_compile_by", "root"),
+    ("cc_compile_domain", "example.org"),
+    ("cc_compile_date", "Tue Jan  1 00:00:00 UTC 2030"),
+)
+
+
+def _topology(facts: HostFacts) -> tuple[tuple[str, str], ...]:
+    """Return the tables that 4.x prints, the CPUs node by node, socket by socket."""
+    lines = ["", "cpu:    core    socket     node"]
+    per_socket = max(1, facts.cores * facts.threads)
+    per_node = max(1, facts.sockets) * per_socket
+    for cpu in range(facts.cpus):
+        core = cpu % per_socket // max(1, facts.threads)
+        socket, node = cpu % per_node // per_socket, cpu // per_node
+        lines.append(f"{cpu:3d}:{core:8d}{socket:9d}{node:9d}")
+    return ("cpu_topology", "\n".join(lines)), ("numa_info", "none")
 
 
 def node_tree(facts: HostFacts, free_kib: int, made_as: Generation) -> list[Sexp]:
@@ -140,8 +167,10 @@ def node_tree(facts: HostFacts, free_kib: int, made_as: Generation) -> list[Sexp
         ("threads_per_core", str(facts.threads)),
         ("cpu_mhz", str(facts.cpu_khz // 1000)),
         ("hw_caps", "bfebfbff:28100800:00000000:00000140"),
+        *((("virt_caps", "hvm hvm_directio "),) if major >= 4 else ()),
         ("total_memory", str(facts.memory_kib // 1024)),
         ("free_memory", str(free_kib // 1024)),
+        *((("free_cpus", "0"), *_topology(facts)) if major >= 4 else ()),
         ("xen_major", str(major)),
         ("xen_minor", str(minor)),
         ("xen_extra", extra),
@@ -151,10 +180,12 @@ def node_tree(facts: HostFacts, free_kib: int, made_as: Generation) -> list[Sexp
         told.append(("xen_scheduler", made_as.scheduler))
     if made_as.format is not None:
         told.append(("xen_pagesize", "4096"))
+        told.append(("platform_params", "virt_start=0xffff800000000000"))
     told.append(("xen_changeset", facts.changeset))
     if major >= 4:
         told.append(("xen_commandline", facts.commandline))
     if made_as.format is not None:
+        told += _COMPILED
         told.append(("xend_config_format", str(made_as.format)))
     tree: list[Sexp] = ["node"]
     tree.extend([key, value] for key, value in told)
@@ -189,3 +220,22 @@ def vcpu_tree(
             ]
         )
     return tree
+
+
+def dormant_vcpus(tree: list[Sexp]) -> list[Sexp]:
+    """Return the answer to ``vcpuinfo`` about a guest that is not living (4.x)."""
+    told = pairs(tree)
+    count = int(told.get("vcpus", "1"))
+    every: list[Sexp] = [str(cpu) for cpu in range(64)]
+    still: list[Sexp] = [["online", "0"], ["blocked", "0"], ["running", "0"], ["cpu_time", "0.0"]]
+    shown: list[Sexp] = [
+        "domain",
+        ["domid", "None"],
+        ["name", told.get("name", "")],
+        ["vcpu_count", str(count)],
+    ]
+    shown += [
+        ["vcpu", ["number", str(number)], *still, ["cpu", "-1"], ["cpumap", every]]
+        for number in range(count)
+    ]
+    return shown

@@ -211,9 +211,9 @@ def test_redefining_keeps_what_is_not_known(hosts, soon, release):
     definitions = channel.port(Role.DEFINITIONS)
     odd = Extra("sxp", "vendor_key", "(vendor_key (a 1) (b 'two words'))")
     guest = definitions.define(config("web", extras=(odd,)), deadline=soon())
-    definitions.define(config("web", uuid=guest.uuid, description="new"), deadline=soon())
+    definitions.define(config("web", uuid=guest.uuid, on_crash="destroy"), deadline=soon())
     held = definitions.read_defined(guest, deadline=soon())
-    assert held.description == "new"
+    assert held.on_crash == "destroy"
     assert odd in held.extras
     definitions.set_autostart(guest, True, deadline=soon())
     after = definitions.read_defined(guest, deadline=soon())
