@@ -27,6 +27,10 @@ __all__ = ["HostBase"]
 PATIENCE_S = 10.0
 
 
+def _none() -> float:
+    return 0.0
+
+
 class HostBase:
     """One simulated host: looked at and changed in transactions, told of by observers."""
 
@@ -49,6 +53,9 @@ class HostBase:
         #: Whether guests made from now on obey requests to shut down.
         self.new_guests_obey = True
         self._observers: Observers | None = None
+        #: How many seconds who changed something waits until observers have been told of it by
+        #: another thread that is at it; asked each time.
+        self.patience: Callable[[], float] = _none
         self._changed = threading.Condition()
 
     # Looking and changing
@@ -141,7 +148,7 @@ class HostBase:
         """Tell observers and waiting subscriptions what is new."""
         self.wake()
         if self._observers is not None:
-            self._observers.deliver()
+            self._observers.deliver(self.patience())
 
     def wake(self) -> None:
         """End every wait_changed()."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MODES", "Gate"]
 
-MODES: Final = ("open", "absent", "refused", "slow", "dead", "lying")
+MODES: Final = ("open", "absent", "refused", "slow", "hung", "dead", "lying")
 _NONSENSE: Final = b"\xde\xad\xbe\xef" * 64
 
 
@@ -67,7 +67,7 @@ class Gate:
         self.set("open")
 
     def set(self, mode: str, seconds: float = 1.0) -> None:
-        """Be that from now on. ``absent`` ends the connections; so does the end of nonsense."""
+        """Be that from now on. ``absent`` ends the connections; so does an end of nonsense."""
         if mode not in MODES:
             raise ValueError(f"not a mode of a gate: {mode!r}")
         with self._lock:
@@ -81,7 +81,7 @@ class Gate:
             self._unlisten()
         else:
             self._listen()
-        if mode == "absent" or before in ("refused", "dead", "lying"):
+        if mode == "absent" or before in ("refused", "hung", "dead", "lying"):
             for pair in tuple(self._pairs):
                 pair.end()
 
@@ -167,6 +167,9 @@ class Gate:
                 if not taken and len(waiting) > 1 << 20:
                     return
                 pair.client.sendall(answer)
+                continue
+            if self._mode == "hung":
+                # It was taken; whoever ends this ends the connection too.
                 continue
             if self._mode == "slow":
                 self._changed.wait(self._seconds)

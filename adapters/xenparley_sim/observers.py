@@ -23,7 +23,9 @@ class Observers:
         self._hypervisor = hypervisor
         self._callbacks: list[Callable[[Change], None]] = []
         self._guard = threading.Lock()
+        self._idle = threading.Condition(self._guard)
         self._telling = False
+        self._teller: int | None = None
         self._again = False
         self._last = 0
 
@@ -43,21 +45,28 @@ class Observers:
 
         return stop
 
-    def deliver(self) -> None:
-        """Tell what is new, unless another call is telling already: then that one does."""
+    def deliver(self, patience: float = 0.0) -> None:
+        """Tell what is new, unless another call is telling already: then that one does.
+
+        ``patience``: how many seconds to wait until it has.
+        """
         with self._guard:
             if not self._callbacks:
                 return
             self._again = True
             if self._telling:
+                if patience and self._teller != threading.get_ident():
+                    self._idle.wait_for(lambda: not self._telling, patience)
                 return
             self._telling = True
+            self._teller = threading.get_ident()
         try:
             while self._next_round():
                 self._tell()
         except BaseException:
             with self._guard:
                 self._telling = False
+                self._idle.notify_all()
             raise
 
     def _next_round(self) -> bool:
@@ -65,6 +74,7 @@ class Observers:
             again, self._again = self._again, False
             if not again:
                 self._telling = False
+                self._idle.notify_all()
             return again
 
     def _tell(self) -> None:

@@ -87,6 +87,9 @@ class HypercallDoor:
             raise refuse(errno.ENODEV)
         if fault == "slow":
             self._ended.wait(self.seconds)
+        elif fault == "hung":
+            self._ended.wait()
+            raise refuse(errno.EINTR)
         elif fault == "dead" and number != _VERSION:
             # The first call of several is still answered.
             self._asked += 1

@@ -30,6 +30,8 @@ __all__ = ["StoreMirror"]
 
 #: The store's watch, by which the guests' part is played.
 _TOKEN: Final = "guests"  # noqa: S105 - a watch's name
+#: How many seconds a command waits until the store says what it did.
+_PATIENCE: Final = 5.0
 _BACKENDS: Final = ("vbd", "vif", "vfb", "vkbd", "pci", "console")
 
 
@@ -77,6 +79,7 @@ class StoreMirror:
     def start(self) -> None:
         """Write what there is, and follow from now on."""
         self._stop = self._hypervisor.observe(self._changed)
+        self._hypervisor.patience = self._patience
         for domain in self._hypervisor.domains():
             self._introduce(domain)
         self._store.watch("/local/domain", _TOKEN, self, self._written)
@@ -87,6 +90,10 @@ class StoreMirror:
             self._stop()
         with suppress(StoreFault):
             self._store.unwatch("/local/domain", _TOKEN, self)
+
+    def _patience(self) -> float:
+        # Who plays a guest's part holds the store: whoever tells may be waiting for it.
+        return 0.0 if getattr(self._mine, "acting", False) else _PATIENCE
 
     def destroyed_bare(self, domid: int) -> None:
         """Say that this domain is about to be destroyed by a hypercall: nobody clears up."""
@@ -266,11 +273,14 @@ class StoreMirror:
         except StoreFault:
             # Removed: nothing is asked.
             return
+        self._mine.acting = True
         try:
             self._obey(domid, key, value)
         except XenparleyError as exc:
             # A guest leaves be what it can't do, as the one in a real domain would.
             logger("sim").info("domain %d leaves %s = %.40r be: %s", domid, key, value, exc)
+        finally:
+            self._mine.acting = False
 
     def _obey(self, domid: int, key: str, value: str) -> None:
         domain = self._hypervisor.domain(domid)

@@ -4,14 +4,15 @@
 absent    not there: no socket, no device, no folder, no command
 refused   denies access: EACCES, 403, EPERM, "Permission denied"
 slow      takes its time before it does anything (``seconds``, for each request)
+hung      takes the request and never answers; xl goes on once it is mended
 dead      dies in the middle: the request is carried out, half of the answer comes, no more
 lying     answers what makes no sense
 ========= ==================================================================================
 
 A hypercall has no connection that could break in its middle: ``dead`` is a device that fails
-with EIO from the second hypercall on. Files of /etc/xen are no daemon's: ``slow`` is somebody
-else who holds the folder's lock, ``dead`` a writer that left half of each file, ``lying`` files
-that hold no configuration, and ``refused`` a folder that can't be opened.
+with EIO from the second hypercall on. Files of /etc/xen are no daemon's: ``slow`` and ``hung`` are
+somebody else who holds the folder's lock, ``dead`` a writer that left half of each file, ``lying``
+files that hold no configuration, and ``refused`` a folder that can't be opened.
 """
 
 from __future__ import annotations
@@ -29,9 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = ["FAULT_KINDS", "XenFaults"]
 
-FAULT_KINDS: Final = ("absent", "refused", "slow", "dead", "lying")
+FAULT_KINDS: Final = ("absent", "refused", "slow", "hung", "dead", "lying")
 #: What the fake xl does for each.
-_XL: Final = {"refused": "refuse", "dead": "half", "lying": "garble"}
+_XL: Final = {"refused": "refuse", "hung": "hang", "dead": "half", "lying": "garble"}
 _NONSENSE: Final = b"\xde\xad\xbe\xef(((=\n"
 
 
@@ -107,7 +108,7 @@ class XenFaults:
             if kind == "refused":
                 # Root may open every folder; nobody can open one that leads to itself.
                 folder.symlink_to(folder)
-        elif kind == "slow":
+        elif kind in ("slow", "hung"):
             self._held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             fcntl.flock(self._held, fcntl.LOCK_EX)
         else:
@@ -123,7 +124,7 @@ class XenFaults:
         if kind in ("absent", "refused"):
             folder.unlink(missing_ok=True)
             _away(folder).rename(folder)
-        elif kind == "slow" and self._held is not None:
+        elif self._held is not None:
             os.close(self._held)
             self._held = None
         for path, (before, after) in self._spoiled.items():
