@@ -50,6 +50,11 @@ def check_holdable(name: str) -> str:
     return name
 
 
+def _boots_by_loader(config: GuestConfig) -> bool:
+    boot = config.boot
+    return boot.virt == "pv" and boot.bootloader is not None and not boot.kernel
+
+
 class LifecyclePort:
     """Commands about a guest's life."""
 
@@ -67,6 +72,11 @@ class LifecyclePort:
         guest = GuestRef(uuid=config.uuid, name=config.name)
         with self._calls.call(C.CREATE, deadline, guest) as door, unsecret(config):
             check_holdable(config.name)
+            if not self._calls.release.runs_bootloaders and _boots_by_loader(config):
+                raise Unsupported(
+                    f"{guest}: up to Xen 3.0.2 XenD runs no bootloader (xm did, and sent the "
+                    "kernel that it found): give the guest a kernel"
+                )
             uuid = canonical_uuid(config.uuid) if config.uuid is not None else str(uuid4())
             config = evolve(config, uuid=uuid)
             tree = config_to_sxp(config, version=self._calls.release.format)

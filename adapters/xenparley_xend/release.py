@@ -33,6 +33,11 @@ class Release:
         return self.format >= 3
 
     @property
+    def runs_bootloaders(self) -> bool:
+        """Whether it runs a guest's bootloader itself (3.0.3 and later); before, ``xm`` did."""
+        return self.format >= 2
+
+    @property
     def pins_over_http(self) -> bool:
         """Whether pincpu understands what a form can say (3.4 and later).
 

@@ -173,6 +173,14 @@ class Peer:
 
     @contextmanager
     def absent(self, capability):
+        if self.server.port is not None:
+            port = self.server.port
+            self.server.close()
+            try:
+                yield
+            finally:
+                self.server = XendServer(self.host, port=port)
+            return
         away = [path.rename(f"{path}.away") for path in self.paths if path.exists()]
         try:
             yield
@@ -208,13 +216,19 @@ class Narrowed:
 
 
 @contextmanager
-def xend_subject(folder, release, *, http=True, xmlrpc=True, without=()):
-    """Give the subject of a new host."""
-    peer = Peer(folder, release, http=http, xmlrpc=xmlrpc)
+def xend_subject(folder, release, *, http=True, xmlrpc=True, tcp=False, without=()):
+    """Give the subject of a new host; with ``tcp`` it is spoken to over TCP only."""
+    if tcp:
+        http = xmlrpc = False
+    peer = Peer(folder, release, http=http, xmlrpc=xmlrpc, tcp=tcp)
+    port = str(peer.server.port)
+    # Whether a saved guest's file is there already only its disk tells.
+    over_tcp = {**peer.settings, "host": "127.0.0.1", "port": port, "files": "1"}
     made = Subject.of(
         SPEC,
-        "xen:///",
-        settings=peer.settings,
+        f"http://127.0.0.1:{port}/" if tcp else "xen:///",
+        local=not tcp,
+        settings=over_tcp if tcp else peer.settings,
         faults=Faults(
             stall=peer.stall,
             drop=peer.drop,

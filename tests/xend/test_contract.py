@@ -41,6 +41,15 @@ class TestHttpAlone(AdapterContract):
             yield made
 
 
+class TestTcp(AdapterContract):
+    """HTTP over TCP; that the host's files are on this disk is told by a setting."""
+
+    @pytest.fixture(params=_generations(["3.4"], ["3.0.2", "3.0.4", "4.1"]))
+    def subject(self, request, tmp_path):
+        with xend_subject(tmp_path, request.param, tcp=True, without=UNPAUSED) as made:
+            yield made
+
+
 class TestXmlRpc(AdapterContract):
     """XML-RPC alone: a stock configuration from 3.0.2 on."""
 

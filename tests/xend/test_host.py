@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
 
 import pytest
 from attrs import evolve
@@ -12,6 +14,7 @@ from xenparley.domain.errors import (
     AlreadyExists,
     Conflict,
     InvalidInput,
+    InvalidState,
     NotFound,
     OperationFailed,
     Unsupported,
@@ -35,6 +38,13 @@ def config(name, **more):
         boot=Boot(kernel="/boot/vmlinuz"),
         **more,
     )
+
+
+def wait_until(true):
+    until = time.monotonic() + 10
+    while not true():
+        assert time.monotonic() < until
+        time.sleep(0.01)
 
 
 def ref(domain):
@@ -241,6 +251,69 @@ def _echo(secret):
         raise XendFailure(f"bad (vncpasswd {secret})")
 
     return fail
+
+
+@pytest.mark.parametrize("release", ["3.0.1", "3.0.2", *RELEASES[1:]])
+def test_a_bootloader_is_for_xends_that_run_it(hosts, soon, release):
+    """Up to 3.0.2 xm did: with a kernel beside it nothing is missing."""
+    peer, channel = hosts(release)
+    lifecycle = channel.port(Role.LIFECYCLE)
+    loaded = evolve(config("web"), boot=Boot(bootloader="/usr/bin/pygrub"))
+    if release in ("3.0.1", "3.0.2"):
+        with pytest.raises(Unsupported, match=r"up to Xen 3\.0\.2 XenD runs no bootloader"):
+            lifecycle.create(loaded, paused=False, deadline=soon())
+        assert peer.host.arrived["create"] == 0
+        loaded = evolve(loaded, boot=evolve(loaded.boot, kernel="/boot/vmlinuz"))
+    assert lifecycle.create(loaded, paused=False, deadline=soon()).domid
+
+
+@pytest.mark.parametrize("release", ["3.0.1", "3.0.2", *RELEASES[1:]])
+def test_what_only_some_doors_and_releases_do(hosts, soon, release):
+    """Renaming, migrating, SysRq keys, the hypervisor's messages, scheduling, definitions."""
+    peer, channel = hosts(release)
+    lifecycle = channel.port(Role.LIFECYCLE)
+    made = lifecycle.create(config("web"), paused=False, deadline=soon())
+    domain = peer.hypervisor.domain(made.domid)
+    guest = ref(domain)
+
+    channel.port(Role.LIFECYCLE).rename(guest, "shop", deadline=soon())
+    (row,) = channel.port(Role.INVENTORY).find_live([Field.NAME], name="shop", deadline=soon())
+    assert row.domid == guest.domid
+    with pytest.raises(NotFound):
+        lifecycle.rename(evolve(guest, uuid=str(uuid4())), "other", deadline=soon())
+
+    lifecycle.trigger(guest, "sysrq-s", deadline=soon())
+    assert peer.host.arrived["sysrq"] == 1
+    ring = channel.port(Role.HOST).console_ring(deadline=soon())
+    assert "Xen version" in ring
+
+    scheduler = channel.port(Role.SCHEDULER)
+    name = "sedf" if release in ("3.0.1", "3.0.2") else "credit"
+    assert scheduler.scheduler_name(deadline=soon()) == name
+    scheduler.set_parameters(guest, {"weight": 512}, deadline=soon())
+    assert scheduler.parameters(guest, deadline=soon())["weight"] == 512
+
+    migration = channel.port(Role.MIGRATION)
+    with pytest.raises(OperationFailed, match="Connection refused"):
+        migration.migrate(guest, "nowhere", live=True, options={}, deadline=soon())
+    assert peer.host.arrived["migrate"] == 1
+    migration.migrate(guest, "there", live=True, options={}, deadline=soon())
+    wait_until(lambda: any(d.name == "shop" for d in peer.there.domains()))
+    with pytest.raises(NotFound):
+        lifecycle.pause(guest, deadline=soon())
+
+
+@pytest.mark.parametrize("release", ["3.0.4", "3.1", "3.3", "3.4", "4.0", "4.1"])
+def test_a_definition_of_a_living_guest_is_kept(hosts, soon, release):
+    """XenD refuses to forget it; the guest and its definition stay as they were."""
+    peer, channel = hosts(release)
+    definitions, lifecycle = channel.port(Role.DEFINITIONS), channel.port(Role.LIFECYCLE)
+    defined = definitions.define(config("web"), deadline=soon())
+    made = lifecycle.start(defined, paused=False, deadline=soon())
+    with pytest.raises(InvalidState):
+        definitions.undefine(defined, deadline=soon())
+    assert peer.hypervisor.domain(made.domid) is not None
+    assert definitions.read_defined(defined, deadline=soon()).name == "web"
 
 
 @pytest.mark.parametrize("release", RELEASES)

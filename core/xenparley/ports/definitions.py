@@ -33,7 +33,11 @@ class Definitions(Protocol):
         ...
 
     def undefine(self, guest: GuestRef, *, deadline: float) -> None:
-        """Remove the definition. NotFound when there is none. A living guest goes on."""
+        """Remove the definition. NotFound when there is none.
+
+        A living guest goes on, or it is refused with InvalidState and nothing is done: XenD
+        keeps the definition of a guest that lives.
+        """
         ...
 
     def set_autostart(self, guest: GuestRef, enabled: bool, *, deadline: float) -> None:
