@@ -18,7 +18,7 @@ from xenparley.domain.errors import InvalidInput, ParseError
 from .literals import MAX_NESTING, xm_literal
 from .text_document import MAX_STATEMENTS, Lines, Statement, TextDocument, Value, decode
 from .xm_tokens import REFUSED, Token, string_value, tokens
-from .xm_values import Budget, combine, number_value
+from .xm_values import ITEM, Budget, combine, number_value
 
 __all__ = ["XmDocument", "parse_xm"]
 
@@ -223,7 +223,7 @@ class _Parser:
                 break
             value, more = self.expression(0)
             items.append(value)
-            weight += more
+            weight += more + ITEM
         return tuple(items), self.charge(first, 1) + weight
 
     def expression(self, depth: int) -> tuple[Value, int]:
@@ -299,7 +299,7 @@ class _Parser:
                 raise self.error(opening, f"this {opening.text} is not closed")
             value, more = self.expression(depth)
             items.append(value)
-            weight += more
+            weight += more + ITEM
             token = self.words[self.at]
             if token.text == "," and token.kind == "op":
                 comma = True
@@ -316,10 +316,18 @@ class _Parser:
 
 
 def _shallow(value: Value, allowed: int) -> bool:
-    """Say whether lists stay within a depth; names can stand for lists in lists in lists."""
-    if not isinstance(value, (list, tuple)):
-        return True
-    return allowed > 0 and all(_shallow(item, allowed - 1) for item in value)
+    """Say whether lists stay within a depth; names can stand for lists in lists in lists.
+
+    A list that is in a value many times is looked at once for each depth that it is met at.
+    """
+    level = [value] if isinstance(value, (list, tuple)) else []
+    while level:
+        if not allowed:
+            return False
+        allowed -= 1
+        inner = {id(x): x for each in level for x in each if isinstance(x, (list, tuple))}
+        level = list(inner.values())
+    return True
 
 
 def _whole(text: str) -> str:

@@ -9,12 +9,14 @@ from collections.abc import Callable
 
 from .text_document import Value
 
-__all__ = ["Budget", "combine", "number_value"]
+__all__ = ["ITEM", "Budget", "combine", "number_value"]
 
 #: Largest whole number; Python 2's own ints have 64 bits.
 MAX_NUMBER = 1 << 128
 #: All values of a file together, in characters and list items; twice the longest file.
 MAX_SIZE = 20 * 1024 * 1024
+#: What an item of a list weighs where the list is used again: as much as that many characters.
+ITEM = 16
 #: Widest field of a ``%`` format.
 MAX_WIDTH = 1000
 
@@ -86,12 +88,16 @@ def combine(
     if isinstance(left, str) and sign == "%":
         return _format(left, right, weights, budget)
     if sign == "+":
+        # charged before it is made
         if isinstance(left, str) and isinstance(right, str):
-            return left + right, budget.charge(sum(weights))
+            weight = budget.charge(sum(weights))
+            return left + right, weight
         if isinstance(left, list) and isinstance(right, list):
-            return left + right, budget.charge(sum(weights))
+            weight = budget.charge(sum(weights))
+            return left + right, weight
         if isinstance(left, tuple) and isinstance(right, tuple):
-            return left + right, budget.charge(sum(weights))
+            weight = budget.charge(sum(weights))
+            return left + right, weight
     if isinstance(left, (int, float)) and isinstance(right, (int, float)):
         if sign in ("/", "//", "%") and right == 0:
             raise ValueError("a division by zero")

@@ -352,3 +352,27 @@ def test_libvirts_files_are_read() -> None:
         document = parse_xm(path.read_bytes(), path.name)
         assert document.get("name")
         assert document.render_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "again",
+    ["a = a + a", "a = [a, a]", "a += a", "a = (a, a)", "a = a * 2", "b = a; a = b + b"],
+)
+def test_lists_that_double_are_refused_while_they_are_small(again: str) -> None:
+    with pytest.raises(ParseError, match="grow too large") as caught:
+        parse_xm("a = ['']\n" + f"{again}\n" * 60)
+    # a list of a few hundred thousand items, not one of many millions
+    assert caught.value.line is not None and caught.value.line <= 21
+
+
+def test_a_list_may_grow_item_by_item() -> None:
+    lines = [f"disk += ['phy:vg/guest-{number},xvd{number},w']" for number in range(600)]
+    document = parse_xm("\n".join(["disk = []", *lines, ""]))
+    assert len(document.values()["disk"]) == 600
+
+
+def test_lists_that_are_shared_are_looked_at_once() -> None:
+    nested = "a = ['x']\n" + "a = [a, a]\n" * 14
+    assert parse_xm(nested).values()["a"][0] is not None
+    with pytest.raises(ParseError, match="nested deeper"):
+        parse_xm("a = ['x']\n" + "a = [a]\n" * 200)
