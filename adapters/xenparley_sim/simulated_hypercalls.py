@@ -42,7 +42,6 @@ class HypercallDoor:
         self.fault: str | None = None
         self.seconds = 0.0
         self._ended = threading.Event()
-        self._asked = 0
         write = device.memory.write
 
         def lying(address: int, data: bytes | bytearray) -> None:
@@ -72,7 +71,6 @@ class HypercallDoor:
         """Misbehave from now on; None: no more."""
         self.fault, self.seconds = fault, seconds
         self.device.rights.privileged = fault != "refused"
-        self._asked = 0
         self._ended.set()
         self._ended = threading.Event()
 
@@ -91,10 +89,7 @@ class HypercallDoor:
             self._ended.wait()
             raise refuse(errno.EINTR)
         elif fault == "dead" and number != _VERSION:
-            # The first call of several is still answered.
-            self._asked += 1
-            if self._asked > 1:
-                raise refuse(errno.EIO)
+            raise refuse(errno.EIO)
 
 
 class _Handle:

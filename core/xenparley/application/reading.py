@@ -18,6 +18,7 @@ from xenparley.application.joining import (
     why_unknown,
 )
 from xenparley.domain.errors import (
+    Attempt,
     DeadlineExceeded,
     InvalidInput,
     NoChannel,
@@ -69,11 +70,20 @@ class Reader:
                 Capability.LIST_LIVE, asked, self._channels.views(without=out), prefer=self._prefer
             )
             if not plan.parts:
-                raise self._channels.nobody("no channel can list living guests", "list-live")
+                raise self._nobody(out)
             observed_at = time.time()
             rows = self._run(plan, domids, deadline, out)
             if rows is not None:
                 return self._join(plan, rows, observed_at, out)
+
+    def _nobody(self, out: Mapping[str, str]) -> NoChannel:
+        """Build the error; what those said that were asked goes first."""
+        words = "".join(f"; {channel}: {reason}" for channel, reason in out.items())
+        error = self._channels.nobody(f"no channel can list living guests{words}", "list-live")
+        known = {attempt.channel for attempt in error.attempts}
+        asked = [Attempt(name, reason) for name, reason in out.items() if name not in known]
+        error.attempts = (*asked, *error.attempts)
+        return error
 
     def live_or_why(
         self,
