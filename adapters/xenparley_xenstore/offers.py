@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from xenparley.domain.events import EventKind
 from xenparley.domain.guest import Field
 from xenparley.negotiation.capability import SPECS, Capability
 from xenparley.negotiation.offer import Authority, Offer, Withheld
@@ -11,6 +12,7 @@ from xenparley.negotiation.offer import Authority, Offer, Withheld
 __all__ = ["OFFERS", "narrowed"]
 
 C = Capability
+E = EventKind
 F = Field
 _DOM0: Final = "root in the control domain (dom0)"
 _OWN_WORD: Final = "up to Xen 3.3 a guest could write its own name and vm here"
@@ -38,7 +40,15 @@ OFFERS: Final[tuple[Offer, ...]] = (
     _read(C.INTERFACE_STATS, 700.0, Authority.OWNER, "back ends in this domain"),
     _read(C.CONSOLES, 150.0, Authority.OWNER),
     _read(C.DISPLAYS, 150.0, Authority.OWNER),
-    _read(C.EVENTS, 300.0, Authority.OWNER, "pause and unpause leave no trace here"),
+    Offer(
+        C.EVENTS,
+        300.0,
+        Authority.OWNER,
+        conditions=(_DOM0, "pause and unpause leave no trace here"),
+        events=frozenset(
+            {E.STARTED, E.STOPPED, E.RENAMED, E.DEVICE_ADDED, E.DEVICE_REMOVED, E.RESYNC}
+        ),
+    ),
     _read(C.SHUTDOWN, 1000.0, Authority.SECONDARY, "a guest that reacts to control/shutdown"),
     _read(C.REBOOT, 1000.0, Authority.SECONDARY, "a guest that reacts to control/shutdown"),
     _read(

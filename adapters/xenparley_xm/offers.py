@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import evolve
 
+from xenparley.domain.events import EventKind
 from xenparley.domain.guest import Field
 from xenparley.negotiation.capability import SPECS, Capability
 from xenparley.negotiation.offer import Authority, Offer, Withheld
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["OFFERS", "narrowed"]
 
 C = Capability
+E = EventKind
 F = Field
 _FIELDS: Final = (
     F.DOMID,
@@ -31,7 +33,7 @@ _FIELDS: Final = (
 )
 _EXTRA: Final = "from Xen 3.0.4 on beside what XenD or xl keep themselves, never before them"
 _INACTIVE: Final = "of a guest that is not living"
-_ONLY_FILES: Final = "tells of files only, not of guests that start and end"
+_ONLY_FILES: Final = "of files only, beside a channel that tells of guests that start and end"
 
 
 def _costs(auto: float) -> dict[Field, float]:
@@ -60,8 +62,8 @@ OFFERS: Final[tuple[Offer, ...]] = (
         C.EVENTS,
         1000.0,
         Authority.LAST_RESORT,
-        conditions=("at once with the extra inotify, else within a second",),
-        force_only=_ONLY_FILES,
+        conditions=(_ONLY_FILES, "at once with the extra inotify, else within a second"),
+        events=frozenset({E.DEFINED, E.REDEFINED, E.UNDEFINED}),
     ),
 )
 

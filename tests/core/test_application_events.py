@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
-from core.hosts import LIVE, U1, U2, FakeChannel, World, fake_host, full_offers, offer
-from xenparley import Capability, EventKind
+from core.hosts import LIVE, U1, U2, FakeChannel, World, _Plugin, fake_host, full_offers, offer
+from xenparley import Capability, EventKind, Plugins, connect
 from xenparley.application.asynchronous import AsyncHost
 from xenparley.application.events import QUEUE_SIZE
 from xenparley.application.observe import differences, seen
@@ -177,3 +177,103 @@ def test_fields_of_the_async_host_are_those_of_the_host():
     public = {n for n in dir(Host) if not n.startswith("_")}
     assert public <= set(dir(AsyncHost)) | {"uri", "label"}
     assert LIVE
+
+
+class Telling:
+    """A channel that tells some kinds of events."""
+
+    def __init__(self, name, kinds, *, cost=1.0, fails=None):
+        self.callbacks, self.closed = [], 0
+        kinds = None if kinds is None else frozenset(kinds)
+
+        def subscribe(callback, *, deadline):
+            if fails is not None:
+                raise fails
+            self.callbacks.append(callback)
+            return self
+
+        offers = (*full_offers(), offer(Capability.EVENTS, cost, events=kinds))
+        self.channel = FakeChannel(name, {**World().reads(), "subscribe": subscribe}, offers)
+
+    def close(self):
+        self.closed += 1
+
+    def tell(self, *kinds):
+        for kind in kinds:
+            for callback in self.callbacks:
+                callback(GuestEvent(kind=kind, guest=None, source=self.channel.name, at=0.0))
+
+
+def heard(stream):
+    told = []
+    while (event := stream.get(0)) is not None:
+        told.append((event.kind, event.source))
+    return told
+
+
+LIVES = (EventKind.STARTED, EventKind.STOPPED)
+FILES = (EventKind.DEFINED, EventKind.UNDEFINED)
+
+
+def test_each_kind_comes_from_one_channel():
+    store = Telling("store", (*LIVES, EventKind.RENAMED), cost=2)
+    files = Telling("files", FILES, cost=1)
+    other = Telling("other", (*LIVES, *FILES, EventKind.PAUSED), cost=3)
+    with fake_host(store.channel, files.channel, other.channel) as host:
+        with host.events() as stream:
+            assert stream.source == "store, files, other"
+            for each in (store, files, other):
+                each.tell(*EventKind)
+            assert heard(stream) == [
+                (EventKind.STARTED, "store"),
+                (EventKind.STOPPED, "store"),
+                (EventKind.RENAMED, "store"),
+                (EventKind.RESYNC, "store"),
+                (EventKind.DEFINED, "files"),
+                (EventKind.UNDEFINED, "files"),
+                (EventKind.RESYNC, "files"),
+                (EventKind.PAUSED, "other"),
+                (EventKind.RESYNC, "other"),
+            ]
+        assert (store.closed, files.closed, other.closed) == (1, 1, 1)
+
+
+def test_one_that_tells_all_is_asked_alone():
+    all_of_them, files = Telling("all", None), Telling("files", FILES, cost=9)
+    with fake_host(all_of_them.channel, files.channel) as host, host.events() as stream:
+        assert stream.source == "all"
+        all_of_them.tell(EventKind.DEFINED)
+        assert heard(stream) == [(EventKind.DEFINED, "all")]
+    assert files.callbacks == []
+
+
+def test_without_starts_and_stops_the_guests_are_looked_at():
+    files = Telling("files", FILES)
+    with fake_host(files.channel) as host, host.events() as stream:
+        assert stream.source == "polling"
+    assert files.callbacks == []
+
+
+def test_a_channel_that_fails_is_done_without(caplog):
+    store = Telling("store", LIVES, cost=2)
+    files = Telling("files", FILES, fails=ChannelLost("gone"))
+    dead = Telling("dead", LIVES, cost=1, fails=ChannelLost("gone too"))
+    with fake_host(store.channel, files.channel, dead.channel) as host, host.events() as stream:
+        assert stream.source == "store"
+    assert "nobody tells of defined, undefined: gone" in caplog.text
+    with fake_host(dead.channel) as host, pytest.raises(ChannelLost, match="gone too"):
+        host.events()
+
+
+def test_files_are_told_beside_lives(tmp_path):
+    store = Telling("store", LIVES)
+    plugins = Plugins(environ={}, allow=["xm"])
+    plugins.register(_Plugin(store.channel, True, False), "store")
+    uri = f"xen:///?xm.folder={tmp_path}&xm.toolstack=xm&xm.notify=poll"
+    with connect(uri, plugins=plugins) as host, host.events() as stream:
+        assert stream.source == "store, xm"
+        store.tell(EventKind.STARTED)
+        assert stream.get(5).source == "store"
+        (tmp_path / "web").write_text("name = 'web'\nmemory = 64\nkernel = '/k'\n")
+        event = stream.get(10)
+        assert (event.kind, event.source, event.guest.name) == (EventKind.DEFINED, "xm", "web")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 
 from xenparley.application.base import HostBase
@@ -22,6 +22,8 @@ __all__ = ["EventStream", "open_stream"]
 
 #: Events that wait for the consumer; more are dropped, and told as RESYNC.
 QUEUE_SIZE = 10_000
+#: Without these a stream is none.
+_LIVES = frozenset({EventKind.STARTED, EventKind.STOPPED})
 _FIELDS = (Field.UUID, Field.NAME, Field.STATE, Field.REASON, Field.DEFINED)
 
 
@@ -33,7 +35,7 @@ class EventStream:
     """
 
     def __init__(self, source: str) -> None:
-        #: The channel that tells, or ``polling``.
+        #: The channels that tell, ``a, b``, or ``polling``.
         self.source = source
         self._queue: deque[GuestEvent] = deque()
         self._ready = threading.Condition()
@@ -96,7 +98,7 @@ class EventStream:
 
 
 def open_stream(host: HostBase, poll: float | None, deadline: float) -> EventStream:
-    """Open a stream: the best channel that can tell, else polling (always, with ``poll``)."""
+    """Open a stream: the best channels that can tell, else polling (always, with ``poll``)."""
     if poll is not None and not 0.01 <= poll <= 3600:
         raise InvalidInput(f"not a polling interval in seconds (0.01 to 3600): {poll!r}")
     stream = _subscribed(host, deadline) if poll is None else None
@@ -113,19 +115,79 @@ def _forget(host: HostBase, stream: EventStream) -> None:
 
 
 def _subscribed(host: HostBase, deadline: float) -> EventStream | None:
-    stream = EventStream("")
+    """Subscribe to a channel that tells starts and stops, and to others for what it doesn't tell.
+
+    Each kind comes from the first channel of the plan that tells it, so none comes twice. None:
+    no channel tells starts and stops, or nobody tells anything.
+    """
     try:
-        subscription, channel = host._dispatcher.ask(
-            Capability.EVENTS,
-            None,
-            lambda port, until: port.subscribe(stream.put, deadline=until),
-            deadline,
-        )
+        plan = host._dispatcher.plan(Capability.EVENTS, deadline=deadline)
     except (Unsupported, NoChannel):
         return None
-    stream.source = channel
-    stream._ends.append(_closer(subscription))
+    kinds = _kinds(host, plan.candidates)
+    leads = [name for name in plan.candidates if kinds[name] >= _LIVES]
+    stream = EventStream("")
+    names: list[str] = []
+    left = set(EventKind)
+    failure: XenparleyError | None = None
+    for name in leads:
+        try:
+            _subscribe(host, stream, name, kinds[name], deadline)
+        except XenparleyError as exc:
+            failure = exc
+            continue
+        names.append(name)
+        left -= kinds[name]
+        break
+    if not names:
+        if failure is not None:
+            raise failure
+        return None
+    for name in plan.candidates:
+        more = kinds[name] & left
+        if not more or name in names:
+            continue
+        try:
+            _subscribe(host, stream, name, more, deadline)
+        except XenparleyError as exc:
+            told = ", ".join(sorted(kind.value for kind in more))
+            logger("events").warning("nobody tells of %s: %s", told, exc)
+            continue
+        names.append(name)
+        left -= more
+    stream.source = ", ".join(names)
     return stream
+
+
+def _kinds(host: HostBase, names: Iterable[str]) -> dict[str, frozenset[EventKind]]:
+    offers = {view.name: view.offer(Capability.EVENTS) for view in host._channels.views()}
+    every = frozenset(EventKind) - {EventKind.RESYNC}
+    told = {name: None if (o := offers.get(name)) is None else o.events for name in names}
+    return {name: every if kinds is None else kinds & every for name, kinds in told.items()}
+
+
+def _subscribe(
+    host: HostBase,
+    stream: EventStream,
+    channel: str,
+    kinds: frozenset[EventKind] | set[EventKind],
+    deadline: float,
+) -> None:
+    """Subscribe to one channel for these kinds; that events were lost is always told."""
+    wanted = {*kinds, EventKind.RESYNC}
+
+    def put(event: GuestEvent) -> None:
+        if event.kind in wanted:
+            stream.put(event)
+
+    subscription, _ = host._dispatcher.ask(
+        Capability.EVENTS,
+        None,
+        lambda port, until: port.subscribe(put, deadline=until),
+        deadline,
+        only=channel,
+    )
+    stream._ends.append(_closer(subscription))
 
 
 def _polled(host: HostBase, interval: float, deadline: float) -> EventStream:

@@ -7,6 +7,7 @@ from enum import IntEnum
 
 from attrs import field, frozen
 
+from xenparley.domain.events import EventKind
 from xenparley.domain.guest import Field
 from xenparley.negotiation.capability import Capability
 
@@ -34,6 +35,8 @@ class Offer:
     field adds to a listing or look-up (its keys are the fields that are offered at all).
     ``conditions`` word what it needs (root, a release, a control domain), for people.
     ``force_only``: never planned unless the caller forces it; the text says what it leaves behind.
+    ``events``: the kinds that a subscription tells (None: all). A stream takes each kind from one
+    channel, and needs one that tells starts and stops; others add what that one doesn't tell.
     """
 
     capability: Capability
@@ -42,6 +45,7 @@ class Offer:
     field_costs_us: Mapping[Field, float] = field(factory=dict)
     conditions: tuple[str, ...] = ()
     force_only: str | None = None
+    events: frozenset[EventKind] | None = None
 
     @property
     def fields(self) -> frozenset[Field]:
