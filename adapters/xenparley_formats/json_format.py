@@ -11,14 +11,13 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from attrs import evolve
-
 from xenparley.domain.errors import ConfigError, Problem, Unrepresentable
 from xenparley.domain.identity import printable
 from xenparley_formats.api import Reading, Writing
 from xenparley_formats.json_model import from_plain, to_plain
 from xenparley_formats.json_parse import parse_json
 from xenparley_formats.options import check_options, yes_or_no
+from xenparley_formats.without_secrets import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,8 +73,7 @@ def write_json(config: GuestConfig, *, secrets: bool = True, lossy: bool = False
     Unrepresentable, or with ``lossy`` become U+FFFD and a warning.
     """
     if not secrets:
-        hidden = tuple(evolve(g, password=None) for g in config.graphics)
-        config = evolve(config, graphics=hidden)
+        config = without_secrets(config)
     losses: list[Problem] = []
     guest = _possible(to_plain(config), "$.guest", losses)
     if losses and not lossy:

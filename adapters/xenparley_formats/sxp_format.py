@@ -11,8 +11,8 @@ from xenparley_formats.native_run import ReadLog, WriteLog
 from xenparley_formats.options import check_options, yes_or_no
 from xenparley_formats.sxp_read import VERSIONS, config_from_sxp
 from xenparley_formats.sxp_write import TARGET, config_to_sxp
+from xenparley_formats.without_secrets import without_secrets
 from xenparley_wire.sxp import Sexp, dumps, loads
-from xenparley_wire.sxp_tree import key_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,15 +64,6 @@ def read(data: bytes, *, source: str, strict: bool = False, options: Mapping[str
     return Reading(config=config, warnings=log.worded())
 
 
-def _without_passwords(tree: list[Sexp]) -> None:
-    """Take every password out, also of pieces that only travel along."""
-    stack = [tree]
-    while stack:
-        node = stack.pop()
-        node[:] = [item for item in node if key_of(item) != "vncpasswd"]
-        stack += [item for item in node if isinstance(item, list)]
-
-
 def write(config: GuestConfig, *, lossy: bool = False, options: Mapping[str, str]) -> Writing:
     """Write a ``(vm ...)`` expression on one line. Option ``secrets=no`` leaves passwords out.
 
@@ -81,7 +72,7 @@ def write(config: GuestConfig, *, lossy: bool = False, options: Mapping[str, str
     check_options(options, (VERSION, "secrets"), "sxp")
     version = _version(options)
     log = WriteLog(TARGET.format(version))
-    tree = config_to_sxp(config, version=version, log=log)
     if not yes_or_no(options, "secrets", True):
-        _without_passwords(tree)
+        config = without_secrets(config)
+    tree = config_to_sxp(config, version=version, log=log)
     return log.finish(f"{dumps(tree)}\n", lossy=lossy)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import evolve
-
 from xenparley_formats.api import Reading, Writing
 from xenparley_formats.native_run import ReadLog, WriteLog
 from xenparley_formats.options import check_options, yes_or_no
 from xenparley_formats.text_written import apply, check_back, fresh
+from xenparley_formats.without_secrets import without_secrets
 from xenparley_formats.xl_read import DIALECT, EVENING, config_from_xl
 from xenparley_formats.xl_write import TARGET, xl_values
 from xenparley_formats.xlcfg_syntax import XlDocument, parse_xlcfg
@@ -43,8 +42,7 @@ def write(config: GuestConfig, *, lossy: bool = False, options: Mapping[str, str
     """
     check_options(options, ("secrets",), "xl")
     if not yes_or_no(options, "secrets", True):
-        hidden = tuple(evolve(display, password=None) for display in config.graphics)
-        config = evolve(config, graphics=hidden)
+        config = without_secrets(config)
     log = WriteLog(TARGET)
     return log.finish(config_to_xl(config, log=log).render(), lossy=lossy)
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import evolve
-
 from xenparley.domain.errors import InvalidInput
 from xenparley.domain.identity import printable
 from xenparley_formats.api import Reading, Writing
 from xenparley_formats.native_run import ReadLog, WriteLog
 from xenparley_formats.options import check_options, yes_or_no
 from xenparley_formats.text_written import apply, check_back, fresh
+from xenparley_formats.without_secrets import without_secrets
 from xenparley_formats.xm_read import DIALECT, VERSIONS, config_from_xm, evening
 from xenparley_formats.xm_syntax import XmDocument, parse_xm
 from xenparley_formats.xm_write import TARGET, xm_values
@@ -62,8 +61,7 @@ def write(config: GuestConfig, *, lossy: bool = False, options: Mapping[str, str
     check_options(options, (_VERSION, "secrets"), "xm")
     version = _version(options)
     if not yes_or_no(options, "secrets", True):
-        hidden = tuple(evolve(display, password=None) for display in config.graphics)
-        config = evolve(config, graphics=hidden)
+        config = without_secrets(config)
     log = WriteLog(TARGET.format(version))
     return log.finish(config_to_xm(config, version=version, log=log).render(), lossy=lossy)
 

@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from lxml import etree
-
 from xenparley.domain.config import Extra
 from xenparley.domain.errors import ParseError, Problem, Unrepresentable
 from xenparley.domain.identity import printable
@@ -21,7 +19,6 @@ _KEY = re.compile(r"((?:[^/{}@!#?]+/)*)(.*)", re.DOTALL)
 _NAME = re.compile(r"(?:\{([^{}]+)\})?([^\W\d][\w.\-]*)")
 _PI = re.compile(r"<\?([^\W\d][\w.\-]*)(?:\s(?:[^?]|\?(?!>))*)?\?>")
 _XML_NAMESPACE = "http://www.w3.org/XML/1998/namespace"
-_PASSWORD = ("passwd", "password")
 
 _IN_TEXT = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
 _IN_VALUE = str.maketrans(
@@ -78,11 +75,10 @@ class Pieces:
 class WriteRun:
     """Losses of one document. Without ``lossy`` they become an error."""
 
-    __slots__ = ("losses", "lossy", "secrets", "uses_namespace", "warnings")
+    __slots__ = ("losses", "lossy", "uses_namespace", "warnings")
 
-    def __init__(self, *, lossy: bool, secrets: bool) -> None:
+    def __init__(self, *, lossy: bool) -> None:
         self.lossy = lossy
-        self.secrets = secrets
         self.uses_namespace = False
         self.losses: list[Problem] = []
         self.warnings: list[Problem] = []
@@ -133,8 +129,6 @@ class WriteRun:
             self.lose(where, "no name of an attribute, or one given twice")
             return ""
         uri, local = match.groups()
-        if not self.secrets and local.lower() in _PASSWORD:
-            return ""
         if _IMPOSSIBLE.search(text) is not None or _IMPOSSIBLE.search(uri or "") is not None:
             self.lose(where, "XML can't hold its characters")
             return ""
@@ -154,16 +148,7 @@ class WriteRun:
         except ParseError as exc:
             self.lose(f"{where}{printable(last, limit=200)}", f"not one element: {exc.reason}")
             return None
-        if self.secrets:
-            return piece, extra.text
-        changed = False
-        for element in piece.iter(etree.Element):
-            for name in list(element.attrib):
-                if etree.QName(name).localname.lower() in _PASSWORD:
-                    del element.attrib[name]
-                    changed = True
-        text = etree.tostring(piece, encoding="unicode") if changed else extra.text
-        return piece, text
+        return piece, extra.text
 
     def aside(self, last: str, extra: Extra, where: str) -> str | None:
         """Return a comment or processing instruction; None if it can't be written."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from xenparley.domain.config import Extra, Feature, GuestConfig
 from xenparley.domain.identity import printable
 from xenparley_formats.api import Writing, worded
+from xenparley_formats.without_secrets import without_secrets
 from xenparley_formats.xml_extras import AFTER, BEFORE
 from xenparley_formats.xml_guest_nodes import DOMAIN, GROUPS
 from xenparley_formats.xml_node import (
@@ -35,7 +36,9 @@ def write_xml(config: GuestConfig, *, secrets: bool = True, lossy: bool = False)
     ``secrets=False`` leaves passwords out, for people's eyes. Raises Unrepresentable for text
     that XML can't hold; with ``lossy`` U+FFFD stands in for it, and each loss is a warning.
     """
-    run = WriteRun(lossy=lossy, secrets=secrets)
+    if not secrets:
+        config = without_secrets(config)
+    run = WriteRun(lossy=lossy)
     writer = _Writer(run)
     pieces = Pieces(config.extras, run, "domain")
     head = writer.beside(pieces, BEFORE)
@@ -111,7 +114,7 @@ class _Writer:
         text = ""
         for name, (field, word) in node.attrs.items():
             value = values.get(field)
-            if value is None or (word.secret and not self._run.secrets):
+            if value is None:
                 continue
             shown = self._run.value(word.format(value), f"{where}@{name}", secret=word.secret)
             if shown is not None:
