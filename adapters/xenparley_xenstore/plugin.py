@@ -22,6 +22,7 @@ SPEC = AdapterSpec(
     schemes=frozenset({"xen"}),
     summary="the XenStore daemon, by its socket or the kernel's device (Xen 3.0.0 to 4.22)",
     fork="closed before the fork: the parent connects again by itself, the child must open its own",
+    stop_guard="xenparley_xenstore.lifetime:StopGuard",
     settings={
         "path": "the daemon's socket, or the kernel's device",
         "sysfs": "where the kernel's own files are (/sys)",

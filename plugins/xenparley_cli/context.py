@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from argparse import Namespace
 from collections.abc import Collection
 from contextlib import ExitStack
@@ -62,6 +63,9 @@ class Context:
                 insecure=options.insecure,
             )
         )
+        if threading.current_thread() is threading.main_thread():
+            # The program is this one's: Ctrl-Z must not leave watches that nobody reads.
+            self._closing.enter_context(host.stop_guard())
         if uri is None:
             self._host = host
         return host

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from functools import partial
 from types import TracebackType
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
@@ -118,6 +119,10 @@ class AsyncHost:
         """Return a stream for ``async for``; close it when done, or use ``async with``."""
         stream = await self._run(partial(self.host.events, poll=poll, timeout=timeout))
         return AsyncEventStream(stream)
+
+    def stop_guard(self) -> AbstractContextManager[None]:
+        """Return the host's guard against being stopped, for ``with`` in the main thread."""
+        return self.host.stop_guard()
 
     async def close(self) -> None:
         """Close the host. Idempotent."""

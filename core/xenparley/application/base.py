@@ -16,6 +16,7 @@ from xenparley.domain.guest import Field, GuestInfo
 
 if TYPE_CHECKING:
     from xenparley.application.events import EventStream
+    from xenparley.plugin.registry import Plugins
 
 __all__ = ["STEERING_FIELDS", "HostBase"]
 
@@ -41,6 +42,8 @@ class HostBase:
         self._closed = False
         self._pid = os.getpid()
         self._streams: list[EventStream] = []
+        #: Set by connect(): imports what adapters name as text.
+        self._plugins: Plugins | None = None
 
     def _deadline(self, timeout: float | None) -> float:
         """Turn a timeout in seconds (None: the connection's) into a deadline."""

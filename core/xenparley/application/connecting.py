@@ -85,7 +85,9 @@ def connect(
     except BaseException:
         found.close(1.0)
         raise
-    return Host(found, uri=text, label=connection.label, prefer=first, timeout=timeout)
+    host = Host(found, uri=text, label=connection.label, prefer=first, timeout=timeout)
+    host._plugins = plugins
+    return host
 
 
 def _well_configured(handles: Iterable[ChannelHandle], chosen: Collection[str]) -> None:

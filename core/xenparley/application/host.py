@@ -12,6 +12,8 @@ from xenparley.domain.guest import Field
 from xenparley.negotiation.capability import Capability
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from xenparley.application.events import EventStream
     from xenparley.application.explanation import Explanation
 
@@ -55,6 +57,19 @@ class Host(Desired):
         from xenparley.application.events import open_stream
 
         return open_stream(self, poll, self._deadline(timeout))
+
+    def stop_guard(self) -> AbstractContextManager[None]:
+        """Return a context manager for a program that watches and may be stopped by Ctrl-Z.
+
+        Held in the main thread, it closes on SIGTSTP what a stopped process must not hold (a
+        watch of XenStore that nobody reads freezes the store for the whole host), and passes the
+        signal on; after SIGCONT the connections come back and streams tell RESYNC. A library
+        takes no signals unasked, so that it is for the program to say. InvalidInput: entered by
+        another thread.
+        """
+        from xenparley.application.guarding import guarded
+
+        return guarded(self._channels, self._plugins)
 
     def close(self) -> None:
         """Close every stream and channel. Idempotent; calls after it raise Unavailable."""

@@ -20,6 +20,10 @@ _NAME = re.compile(r"[a-z][a-z0-9._+-]*")
 _TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
 
+def _is_target(value: object) -> bool:
+    return isinstance(value, str) and _TARGET.fullmatch(value) is not None
+
+
 class Registrations:
     """The registrar that a plugin's hook gets.
 
@@ -80,11 +84,14 @@ class Registrations:
             return f"{kind} {name!r} is registered twice"
         for target in targets:
             value = getattr(spec, target)
-            if not callable(value) and not (isinstance(value, str) and _TARGET.fullmatch(value)):
+            if not callable(value) and not _is_target(value):
                 return f"{kind} {name!r}: {target} is neither callable nor 'module:name'"
         if isinstance(spec, AdapterSpec):
             if not all(isinstance(offer, Offer) for offer in spec.offers):
                 return f"adapter {name!r}: offers hold something that is no Offer"
+            guard: object = spec.stop_guard
+            if guard is not None and not callable(guard) and not _is_target(guard):
+                return f"adapter {name!r}: stop_guard is neither callable nor 'module:name'"
             schemes: object = spec.schemes
             if not isinstance(schemes, (set, frozenset)) or not schemes:
                 return f"adapter {name!r}: schemes must be a set of at least one scheme"

@@ -13,6 +13,7 @@ methods that an adapter must have.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
@@ -88,7 +89,9 @@ class AdapterSpec:
     ``local_only`` adapters speak of this machine and are refused for another. An adapter that is
     not ``thread_safe`` gets one call at a time. ``fork`` words what happens after a fork.
     ``settings`` maps each setting that users may give (``?NAME.SETTING=VALUE``, ``settings=``) to
-    what it is for; such a name has no dot.
+    what it is for; such a name has no dot. ``stop_guard`` makes a context manager that a program
+    may hold in its main thread: on SIGTSTP (Ctrl-Z) it lets go of what a stopped process must
+    not hold, such as watches that nobody reads any more. As text it is imported when asked for.
     """
 
     name: str
@@ -100,6 +103,7 @@ class AdapterSpec:
     thread_safe: bool = True
     fork: str = "not usable after a fork; connect again"
     settings: Mapping[str, str] = field(factory=dict)
+    stop_guard: str | Callable[[], AbstractContextManager[object]] | None = None
 
 
 class Reading(NamedTuple):
