@@ -24,7 +24,7 @@ settings.register_profile("heavy", max_examples=200, **_common)
 settings.load_profile("heavy" if LEVEL in ("heavy", "all") else "quick")
 
 #: The contract kit over an adapter: the same few hundred checks for each of its releases.
-_CONTRACTS = ("test_contract.py", "test_sim.py")
+_CONTRACTS = ("test_contract.py", "test_matrix.py", "test_sim.py")
 
 #: Of the kit over all releases check by check, a heavy run takes every so manieth: prime, so that
 #: it meets each check, and each release, whatever the number of releases.
