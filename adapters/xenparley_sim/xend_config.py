@@ -9,6 +9,7 @@ from xenparley.domain.errors import InvalidInput
 from xenparley.domain.identity import canonical_uuid
 from xenparley_sim.toolstack import new_uuid
 from xenparley_sim.xend_errors import XendFailure
+from xenparley_sim.xend_pci import functions
 from xenparley_wire.sxp import Sexp
 from xenparley_wire.sxp_tree import child, children, key_of, pairs
 
@@ -115,4 +116,10 @@ def config_of(tree: list[Sexp], *, needs_vcpus: bool, defining: bool = False) ->
         on_crash=told.get("on_crash") or "restart",
         disks=tuple(d for d in devices if isinstance(d, Disk)),
         interfaces=tuple(d for d in devices if isinstance(d, Interface)),
+        pci=tuple(
+            function
+            for node in children(tree, "device")
+            if len(node) > 1 and key_of(node[1]) == "pci"
+            for function in functions(node[1])
+        ),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from xenparley_sim import xend_pci
 from xenparley_sim.hardware import vbd_devid
 from xenparley_sim.xend_config import device_of, plain_dev, put
 from xenparley_sim.xend_errors import XendFailure, living_domain
@@ -23,6 +24,8 @@ def listed(host: XendHost, guest: Guest, given: Given) -> Sexp:
     """List the devices of a class."""
     domid = living_domain(guest).domid
     kind = str(given["type"])
+    if kind == "pci":
+        return xend_pci.listed(host, guest)
     found: list[Sexp] = []
     for device in host.hypervisor.hardware(domid).devices:
         if device.kind != kind:
@@ -49,6 +52,9 @@ def create(host: XendHost, guest: Guest, given: Given) -> Sexp:
     """Plug a device in."""
     node = given["config"]
     kind = key_of(node)
+    if kind == "pci":
+        xend_pci.configure(host, guest, node)
+        return ["pci", ["dom", str(living_domain(guest).domid), "id", "0"]]
     device = device_of(node)
     if device is None or not isinstance(node, list):
         raise XendFailure(f"Invalid Configuration: XendConfig: {kind} not a valid device type")
@@ -102,6 +108,9 @@ def configure(host: XendHost, guest: Guest, given: Given) -> Sexp | None:
     """Change a device's medium."""
     node = given["config"]
     kind = key_of(node) or "vbd"
+    if kind == "pci":
+        xend_pci.configure(host, guest, node)
+        return None
     device = _numbered(host, guest, kind, str(given["dev"]))
     for held in children(host.tree(living_domain(guest)), "device"):
         inner = held[1] if len(held) > 1 else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -22,7 +23,7 @@ from xenparley_xend.doors import Op
 from xenparley_xend.numbers import plain_target, vbd_number
 
 if TYPE_CHECKING:
-    from xenparley.domain.config.devices import Disk, HostPci, Interface
+    from xenparley.domain.config.devices import Disk, HostPci, Interface, PciAddress
     from xenparley.domain.identity import GuestRef
     from xenparley.ports.devices import AnyDevice
     from xenparley_wire.sxp import Sexp
@@ -37,6 +38,8 @@ _DISKS: Final = ("vbd", "tap", "tap2")
 _ALWAYS: Final = ("vbd", "vif")
 #: Classes whose devices have an end in the guest.
 _CLASSES: Final = (*_DISKS, "vif", "vif2", "vfb", "vkbd", "pci", "console", "vscsi", "vusb")
+#: XenD's own words for a PCI address are hexadecimal, with and without 0x.
+_NUMBER: Final = re.compile(r"(0x)?[0-9a-fA-F]{1,4}", re.ASCII)
 _ENDED: Final = RunFlags.SHUTDOWN | RunFlags.DYING
 
 
@@ -76,13 +79,16 @@ class DevicesPort:
             return [told[key] for key in sorted(told)]
 
     def attach(self, guest: GuestRef, device: AnyDevice, *, deadline: float) -> None:
-        """Plug a disk or an interface in."""
-        from xenparley.domain.config.devices import Disk, Interface
+        """Plug a disk, an interface or a PCI function in."""
+        from xenparley.domain.config.devices import Disk, HostPci, Interface
         from xenparley_formats.sxp_write_devices import device_to_sxp
 
         with self._calls.call(C.ATTACH_DEVICE, deadline, guest) as door:
+            if isinstance(device, HostPci):
+                self._pci(door, guest, device, "Initialising", deadline)
+                return
             if not isinstance(device, (Disk, Interface)):
-                raise Unsupported("through XenD only disks and interfaces are plugged in")
+                raise Unsupported("XenD plugs disks, interfaces and PCI functions in only")
             if isinstance(device, Disk) and vbd_number(device.target) is None:
                 raise InvalidInput(f"not a disk's name: {printable(device.target, limit=40)!r}")
             found = self._running(guest, deadline)
@@ -94,12 +100,15 @@ class DevicesPort:
             door.command(found.key, Op("device_create", (("config", node),)), deadline)
 
     def detach(self, guest: GuestRef, device: AnyDevice, *, deadline: float) -> None:
-        """Unplug a disk or an interface."""
-        from xenparley.domain.config.devices import Disk, Interface
+        """Unplug a disk, an interface or a PCI function."""
+        from xenparley.domain.config.devices import Disk, HostPci, Interface
 
         with self._calls.call(C.DETACH_DEVICE, deadline, guest) as door:
+            if isinstance(device, HostPci):
+                self._pci(door, guest, device, "Closing", deadline)
+                return
             if not isinstance(device, (Disk, Interface)):
-                raise Unsupported("through XenD only disks and interfaces are plugged out")
+                raise Unsupported("XenD plugs disks, interfaces and PCI functions out only")
             found = self._running(guest, deadline)
             held = self._find(door, found, device, deadline)
             if held is None:
@@ -131,6 +140,28 @@ class DevicesPort:
                 node.append(["uname", ""])
             op = Op("device_configure", (("config", node), ("dev", str(held.number))))
             door.command(found.key, op, deadline)
+
+    def _pci(
+        self, door: Door, guest: GuestRef, device: HostPci, state: str, deadline: float
+    ) -> None:
+        """Change the one PCI device of a guest, which holds all its functions."""
+        from xenparley_formats.sxp_write_devices import device_to_sxp
+
+        if not self._calls.release.plugs_pci:
+            raise Unsupported("before Xen 3.3 XenD plugs no PCI functions into living guests")
+        found = self._running(guest, deadline)
+        held = _functions(found.tree)
+        there = device.address in held
+        if there is (state == "Initialising"):
+            if there:
+                raise AlreadyExists(f"{guest} has {_words(device)} already")
+            raise NotFound(f"{guest} has no {_words(device)}")
+        node = device_to_sxp(device, version=self._calls.release.format, state=state)
+        if held:
+            op = Op("device_configure", (("config", node), ("dev", "0")))
+        else:
+            op = Op("device_create", (("config", node),))
+        door.command(found.key, op, deadline)
 
     def _running(self, guest: GuestRef, deadline: float) -> Found:
         found = self._calls.living(guest, deadline)
@@ -220,6 +251,21 @@ def _names(tree: Sexp, kind: str) -> dict[int, str]:
         told = ((_int(one.get("devid")), one.get("mac")) for one in nodes)
         return {number: mac for number, mac in told if number is not None and mac}
     return {}
+
+
+def _functions(tree: Sexp) -> set[PciAddress]:
+    """Return the PCI functions of a configuration; XenD writes their numbers in several ways."""
+    from xenparley.domain.config.devices import PciAddress
+
+    found = set()
+    for node in children(tree, "device"):
+        for dev in children(node[1], "dev") if len(node) > 1 and key_of(node[1]) == "pci" else ():
+            told = pairs(dev)
+            words = [told.get(key, "0") for key in ("domain", "bus", "slot", "func")]
+            numbers = [_NUMBER.fullmatch(word) for word in words]
+            if all(numbers):
+                found.add(PciAddress(*(int(word, 16) for word in words)))
+    return found
 
 
 def _int(text: str | None) -> int | None:

@@ -46,6 +46,11 @@ class Release:
         return (self.version.major, self.version.minor) >= (3, 4)
 
     @property
+    def plugs_pci(self) -> bool:
+        """Whether it plugs PCI functions into living guests (3.3 and later)."""
+        return (self.version.major, self.version.minor) >= (3, 3)
+
+    @property
     def triggers(self) -> bool:
         """Whether it presses buttons (3.1 and later, by XML-RPC only)."""
         return self.format >= 4

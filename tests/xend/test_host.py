@@ -9,7 +9,17 @@ from uuid import uuid4
 import pytest
 from attrs import evolve
 
-from xenparley.domain.config import Boot, Disk, DiskSource, Extra, Graphics, GuestConfig, Vcpus
+from xenparley.domain.config import (
+    Boot,
+    Disk,
+    DiskSource,
+    Extra,
+    Graphics,
+    GuestConfig,
+    HostPci,
+    PciAddress,
+    Vcpus,
+)
 from xenparley.domain.errors import (
     AlreadyExists,
     Conflict,
@@ -301,6 +311,42 @@ def test_what_only_some_doors_and_releases_do(hosts, soon, release):
     wait_until(lambda: any(d.name == "shop" for d in peer.there.domains()))
     with pytest.raises(NotFound):
         lifecycle.pause(guest, deadline=soon())
+
+
+@pytest.mark.parametrize("release", RELEASES)
+@pytest.mark.parametrize("only", ["http", "xmlrpc"])
+def test_pci_functions_are_plugged(hosts, soon, release, only):
+    """From 3.3 on; all functions of a guest are one device of XenD's."""
+    if only == "xmlrpc" and release == "3.0.1":
+        release = "3.0.2"
+    peer, channel = hosts(release, http=only == "http", xmlrpc=only == "xmlrpc")
+    made = channel.port(Role.LIFECYCLE).create(config("web"), paused=False, deadline=soon())
+    guest = ref(peer.hypervisor.domain(made.domid))
+    devices = channel.port(Role.DEVICES)
+    one, two = (HostPci(address=PciAddress(0, 3, 0x1F, function)) for function in (0, 7))
+    if release in RELEASES[:4] or release == "3.0.2":
+        with pytest.raises(Unsupported, match=r"before Xen 3\.3"):
+            devices.attach(guest, one, deadline=soon())
+        assert peer.host.arrived["device_create"] == 0
+        return
+
+    def plugged():
+        return [d.name for d in peer.hypervisor.hardware(guest.domid).devices if d.kind == "pci"]
+
+    devices.attach(guest, one, deadline=soon())
+    devices.attach(guest, two, deadline=soon())
+    assert plugged() == [str(one.address), str(two.address)]
+    listed = [(d.kind, d.devid, d.name) for d in devices.devices(guest, deadline=soon())]
+    assert ("pci", 0, str(one.address)) in listed
+    with pytest.raises(AlreadyExists):
+        devices.attach(guest, one, deadline=soon())
+    devices.detach(guest, one, deadline=soon())
+    assert plugged() == [str(two.address)]
+    with pytest.raises(NotFound):
+        devices.detach(guest, one, deadline=soon())
+    devices.detach(guest, two, deadline=soon())
+    assert plugged() == []
+    assert (peer.host.arrived["device_create"], peer.host.arrived["device_configure"]) == (1, 3)
 
 
 @pytest.mark.parametrize("release", ["3.0.4", "3.1", "3.3", "3.4", "4.0", "4.1"])
