@@ -1,0 +1,91 @@
+"""The mutants of the reference and of the simulated host, fitted to other adapters."""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from support import mutants_core, mutants_host
+from support.mutants import Mutant, answer, instead, row, rows
+from xenparley.domain.errors import NotFound, Unsupported, XenparleyError
+from xenparley.domain.guest import Field
+from xenparley.negotiation.capability import SPECS, Capability
+from xenparley_testing import all_checks
+
+__all__ = ["KINDS", "candidates"]
+
+MUTANTS = (*mutants_core.MUTANTS, *mutants_host.MUTANTS)
+CHECKS = {check.label: check for check in all_checks()}
+#: Every kind of check that a mutant is caught by.
+KINDS = sorted({mutant.caught_by.partition("[")[0] for mutant in MUTANTS})
+
+
+def _nameless(channel, original, guest, *args, **kwargs):
+    """Take no reference that says a name."""
+    if guest.name is not None:
+        raise NotFound("nobody has that name", guest=str(guest), operation="x", channel="x")
+    return original(guest, *args, **kwargs)
+
+
+def _without_dashes(one):
+    name = one.values.get(Field.NAME)
+    return one if name is None else row(one, NAME=name.replace("-", ""))
+
+
+def _key_error(channel, original, role):
+    """Let a KeyError out for a port that isn't there."""
+    try:
+        return original(role)
+    except Unsupported as exc:
+        raise KeyError(role) from exc
+
+
+def _further(kind, offered):
+    """Yield mutants for adapters that the others can't be fitted to: which know no names, say."""
+    if kind == "odd_names_living" and Capability.LIST_LIVE in offered:
+        shorter = {Capability.LIST_LIVE: answer(lambda rows: list(rows)[:-1])}
+        yield CHECKS[kind], Mutant("the last guest is left out", kind, shorter)
+    if kind == "odd_names_defined" and Capability.LIST_DEFINED in offered:
+        bent = {Capability.LIST_DEFINED: rows(_without_dashes)}
+        yield CHECKS[kind], Mutant("dashes dropped from names", kind, bent)
+    for capability in sorted(Capability, key=lambda c: (not SPECS[c].command, c.value)):
+        check = CHECKS.get(f"{kind}[{capability.value}]")
+        if kind == "misnamed_guest" and capability in offered and check is not None:
+            yield check, Mutant("names are refused", check.label, {capability: _nameless})
+        if kind == "dropped_connection" and capability in offered and check is not None:
+            leak = instead(XenparleyError, lambda exc: OSError("a lost connection leaks"))
+            yield check, Mutant("OSError leaks", check.label, {capability: leak})
+        roles = {SPECS[each].role for each in offered}
+        if kind == "undeclared" and SPECS[capability].role not in roles:
+            yield check, Mutant("KeyError", check.label, channel={"port": _key_error})
+
+
+def candidates(kind, offered):
+    """Yield (check, mutant) of one kind that fit an adapter which offers these capabilities.
+
+    A mutant of a law is moved to another capability where its own is not offered.
+    """
+    fitted = list(_fitted(kind, offered))
+    # Those that fit as they are go first.
+    moved = [pair for pair in fitted if pair[1] not in MUTANTS]
+    yield from (pair for pair in fitted if pair[1] in MUTANTS)
+    yield from _further(kind, offered)
+    yield from moved
+
+
+def _fitted(kind, offered):
+    for mutant in MUTANTS:
+        name, bracket, word = mutant.caught_by.partition("[")
+        if name != kind:
+            continue
+        if not bracket:
+            if set(mutant.methods) <= offered:
+                yield CHECKS[mutant.caught_by], mutant
+            continue
+        own = Capability(word.rstrip("]"))
+        if kind == "undeclared" or (own in offered and set(mutant.methods) <= offered):
+            yield CHECKS[mutant.caught_by], mutant
+        elif set(mutant.methods) == {own}:
+            for other in sorted(offered, key=lambda c: (not SPECS[c].command, c.value)):
+                check = CHECKS.get(f"{kind}[{other.value}]")
+                if check is not None:
+                    yield check, evolve(mutant, methods={other: mutant.methods[own]})
