@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import signal
 import tempfile
 import time
 import uuid
@@ -74,8 +76,13 @@ class Guests:
         self.close()
 
     def close(self) -> None:
-        """Destroy the guests, renamed and rebooted ones too, and wait until Xen forgot them."""
+        """Destroy the guests, renamed and rebooted ones too, and wait until Xen forgot them.
+
+        xl's monitors go first: of a guest in the middle of a reboot nothing is listed for a
+        moment, then its monitor makes it anew.
+        """
         end = time.monotonic() + 60
+        until("the monitors of xl are gone", lambda: not self._stop_monitors())
         while left := [row for row in xl_list().values() if row.uuid in self._made]:
             if time.monotonic() > end:
                 raise AssertionError(f"guests that do not go: {left}")
@@ -84,6 +91,22 @@ class Guests:
                 command("xl", "destroy", str(row.domid), check=False)
         self._made.clear()
         self._folder.cleanup()
+
+    def _stop_monitors(self) -> bool:
+        """Kill the processes of ``xl create`` that watch the guests; say whether there were any."""
+        found = False
+        for entry in Path("/proc").iterdir():
+            if not entry.name.isdigit():
+                continue
+            try:
+                words = (entry / "cmdline").read_bytes().split(b"\0")
+                if not any(word.startswith(os.fsencode(self._folder.name)) for word in words):
+                    continue
+                os.kill(int(entry.name), signal.SIGKILL)
+            except (FileNotFoundError, ProcessLookupError):
+                continue  # it ended meanwhile
+            found = True
+        return found
 
     def create(
         self, kind: str, *, memory: int, vcpus: int = 1, paused: bool = False, **settings: Any

@@ -109,17 +109,16 @@ class ChannelHandle:
 
     # -- probing -----------------------------------------------------------------------------
 
+    def prepare(self, deadline: float) -> bool:
+        """Import and make the adapter; say whether there is something to probe. Never raises."""
+        if self._channel is not None:
+            return True
+        self._step("making it", self._made, deadline)
+        return self._channel is not None
+
     def probe(self, deadline: float) -> None:
         """Probe once; the result shows in :attr:`view`. Never raises, except KeyboardInterrupt."""
-        with self._lock:
-            if self._probing or self._closed or self._quarantined or self._refused():
-                return
-            self._probing = True
-        try:
-            result = self._probe(deadline)
-        finally:
-            self._probing = False
-        self._take(result)
+        self._step("its probe", lambda: self._made().probe(deadline=deadline), deadline)
 
     def refuse(self, reason: str) -> None:
         """Policy says no, whatever the probe said."""
@@ -139,18 +138,31 @@ class ChannelHandle:
     def _refused(self) -> bool:
         return isinstance(self._result, Refused)
 
-    def _probe(self, deadline: float) -> ProbeResult:
+    def _step(self, what: str, function: Callable[[], object], deadline: float) -> None:
+        """Do a step unless one is under way; a probe's result or a failure shows in the view."""
+        with self._lock:
+            if self._probing or self._closed or self._quarantined or self._refused():
+                return
+            self._probing = True
         try:
-            return self._caller.call(lambda: self._made().probe(deadline=deadline), deadline)
+            result = self._attempt(what, function, deadline)
+        finally:
+            self._probing = False
+        if result is not self._channel:
+            self._take(result)
+
+    def _attempt(self, what: str, function: Callable[[], object], deadline: float) -> object:
+        try:
+            return self._caller.call(function, deadline)
         except Overdue:
-            reason = "its probe did not come back by the deadline; it is not asked again"
+            reason = f"{what} did not come back by the deadline; it is not asked again"
             self._quarantine(reason)
             return NotThere(reason)
         except XenparleyError as exc:
             return NotThere(str(exc))
         except Exception as exc:  # noqa: BLE001 - an adapter's own failure
-            logger("channels").warning("probe of %s raised", self.name, exc_info=exc)
-            return NotThere(f"its probe raised {type(exc).__name__}: {exc}")
+            logger("channels").warning("%s: %s raised", self.name, what, exc_info=exc)
+            return NotThere(f"{what} raised {type(exc).__name__}: {exc}")
 
     def _made(self) -> Channel:
         # The factory is imported and called on the worker too: it may hang or raise.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from xenparley.application.channel import ChannelHandle, ChannelStatus
 from xenparley.domain.errors import Attempt, NoChannel
@@ -13,8 +13,10 @@ from xenparley.negotiation.plan import ChannelView
 
 __all__ = ["PROBE_S", "ChannelSet"]
 
-#: How long a connection waits for probes; a later one joins when it is done.
+#: How many seconds a channel's probe may take.
 PROBE_S = 10.0
+#: How many seconds adapters may take to be imported, all at once.
+IMPORT_S = 30.0
 
 
 class ChannelSet:
@@ -89,24 +91,17 @@ class ChannelSet:
         return [n for n, h in self._handles.items() if isinstance(h.view.result, Available)]
 
     def _probe(self, handles: Iterable[ChannelHandle], timeout: float) -> None:
-        limit = min(timeout, PROBE_S)
-        if limit <= 0:
+        """Import what isn't, then probe: each at once for all, no import beside a probe.
+
+        Imports are work, on a slow dom0 seconds of it; a probe that lasts is a host that hangs.
+        """
+        if timeout <= 0:
             return
-        deadline = time.monotonic() + limit
-        chosen = list(handles)
-        if len(chosen) == 1:
-            chosen[0].probe(deadline)
-            return
-        threads = [
-            threading.Thread(
-                target=h.probe, args=(deadline,), name=f"xenparley-probe-{h.name}", daemon=True
-            )
-            for h in chosen
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+        end = time.monotonic() + timeout
+        until = min(end, time.monotonic() + IMPORT_S)
+        ready = at_once(handles, lambda handle: handle.prepare(until), until)
+        limit = min(end, time.monotonic() + PROBE_S)
+        at_once(ready, lambda handle: handle.probe(limit), limit)
 
     def _reprobe_due(self) -> None:
         now = time.monotonic()
@@ -120,7 +115,8 @@ class ChannelSet:
                 ).start()
 
     def _probe_again(self, handle: ChannelHandle) -> None:
-        handle.probe(time.monotonic() + PROBE_S)
+        if handle.prepare(time.monotonic() + IMPORT_S):
+            handle.probe(time.monotonic() + PROBE_S)
         self._one_host()
 
     def _one_host(self) -> None:
@@ -136,3 +132,30 @@ class ChannelSet:
                 handle.refuse(
                     f"speaks of another host ({result.host_id}) than {first[0]} ({first[1]})"
                 )
+
+
+def at_once(
+    handles: Iterable[ChannelHandle], step: Callable[[ChannelHandle], object], deadline: float
+) -> list[ChannelHandle]:
+    """Do a step with all handles, each on a thread of its own; return those that it said yes of.
+
+    Waits until the deadline; what comes later is not among them.
+    """
+    chosen = list(handles)
+    if len(chosen) == 1:
+        return chosen if step(chosen[0]) else []
+    said: list[ChannelHandle] = []
+
+    def one(handle: ChannelHandle) -> None:
+        if step(handle):
+            said.append(handle)
+
+    threads = [
+        threading.Thread(target=one, args=(h,), name=f"xenparley-probe-{h.name}", daemon=True)
+        for h in chosen
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    return [handle for handle in chosen if handle in said]

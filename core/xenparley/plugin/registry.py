@@ -52,7 +52,7 @@ class Plugins:
         strict: bool = False,
         environ: Mapping[str, str] | None = None,
         path: Sequence[str] | None = None,
-        timeout: float = 5.0,
+        timeout: float = 30.0,
     ) -> None:
         self._load = load
         self._selection = Selection(allow, disable, environ)
