@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
+
 from attrs import evolve
 
 from support import mutants_core, mutants_host
 from support.mutants import Mutant, answer, instead, row, rows
-from xenparley.domain.errors import NotFound, Unsupported, XenparleyError
+from xenparley.domain.errors import DeadlineExceeded, NotFound, Unsupported, XenparleyError
 from xenparley.domain.guest import Field
 from xenparley.negotiation.capability import SPECS, Capability
+from xenparley.negotiation.offer import Unavailable
 from xenparley_testing import all_checks
 
 __all__ = ["KINDS", "candidates"]
@@ -39,6 +42,50 @@ def _key_error(channel, original, role):
         raise KeyError(role) from exc
 
 
+def _probes_once(channel, original, *, deadline):
+    """Find the host twice, and never again."""
+    channel.state["probes"] = channel.state.get("probes", 0) + 1
+    return original(deadline=deadline) if channel.state["probes"] < 3 else Unavailable("lost")
+
+
+def _raising_late(channel, original, *, deadline):
+    """Raise when there is no time left to look."""
+    if deadline <= time.monotonic():
+        raise DeadlineExceeded("too late")
+    return original(deadline=deadline)
+
+
+def _closed(channel, original):
+    channel.state["closed"] = True
+    original()
+
+
+def _raising_closed(channel, original, *, deadline):
+    if channel.state.get("closed"):
+        raise ValueError("a probe of a closed channel")
+    return original(deadline=deadline)
+
+
+def _mixed_up(channel, original, *args, **kwargs):
+    """Keep the answer where the next caller puts its own, for a while."""
+    channel.state["answer"] = original(*args, **kwargs)
+    time.sleep(1.0)
+    return channel.state["answer"]
+
+
+#: Mutants of channels without a connection: their probes neither break nor notice a close().
+_CONNECTIONLESS = (
+    Mutant("lost after two probes", "recovers", channel={"probe": _probes_once}),
+    Mutant("the probe raises when it is late", "probe_late", channel={"probe": _raising_late}),
+    Mutant(
+        "the probe raises when closed",
+        "probe_after_close",
+        channel={"probe": _raising_closed, "close": _closed},
+    ),
+    Mutant("slow threads are mixed up", "threads[find-live]", {Capability.FIND_LIVE: _mixed_up}),
+)
+
+
 def _further(kind, offered):
     """Yield mutants for adapters that the others can't be fitted to: which know no names, say."""
     if kind == "odd_names_living" and Capability.LIST_LIVE in offered:
@@ -47,6 +94,9 @@ def _further(kind, offered):
     if kind == "odd_names_defined" and Capability.LIST_DEFINED in offered:
         bent = {Capability.LIST_DEFINED: rows(_without_dashes)}
         yield CHECKS[kind], Mutant("dashes dropped from names", kind, bent)
+    for mutant in _CONNECTIONLESS:
+        if mutant.caught_by.partition("[")[0] == kind and set(mutant.methods) <= offered:
+            yield CHECKS[mutant.caught_by], mutant
     for capability in sorted(Capability, key=lambda c: (not SPECS[c].command, c.value)):
         check = CHECKS.get(f"{kind}[{capability.value}]")
         if kind == "misnamed_guest" and capability in offered and check is not None:
