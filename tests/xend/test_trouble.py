@@ -257,13 +257,16 @@ def test_xend_dies_between_a_destroy_and_its_answer(tmp_path):
         guest = living(peer)
         channel = make(ChannelContext("xend", parse_uri("xen:///"), True, peer.settings))
         killed = []
+        ends = []
 
         def kill(request, connection):
             if not request.body.endswith(b"op=destroy"):
                 return False
             killed.append(request.body)
+            end = threading.Thread(target=peer.server.close)
+            end.start()
+            ends.append(end)
             connection.shutdown(socket.SHUT_RDWR)
-            threading.Thread(target=peer.server.close).start()
             return True
 
         peer.server.meddle = kill
@@ -272,6 +275,7 @@ def test_xend_dies_between_a_destroy_and_its_answer(tmp_path):
         assert caught.value.channel == "xend"
         assert caught.value.operation == "destroy"
         assert not caught.value.retry_safe
+        ends[0].join()
         with pytest.raises(Unavailable):
             channel.port(Role.INVENTORY).list_live([], deadline=soon())
         assert killed == [b"op=destroy"]
