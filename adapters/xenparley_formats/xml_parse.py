@@ -22,6 +22,8 @@ _PLAIN = re.compile(
     rb"utf-?8|us-ascii|ascii|iso-?8859-?\d{1,2}|iso_8859-\d{1,2}|latin-?1|windows-125\d|cp125\d",
     re.IGNORECASE,
 )
+# no declaration and no document type in front
+_USUAL = (b"<domain ", b"<domain>")
 _TOO_DEEP = "the document is nested too deeply"
 
 
@@ -52,8 +54,6 @@ _PARSERS = _Parsers()
 def _refuse_doctype(data: bytes, source: str) -> None:
     """Walk over what may stand before a document type, and refuse one."""
     at = 3 if data.startswith(b"\xef\xbb\xbf") else 0
-    if data.startswith((b"<domain ", b"<domain>"), at):
-        return
     while True:
         while data[at : at + 1] in (b" ", b"\t", b"\r", b"\n"):
             at += 1
@@ -75,9 +75,6 @@ def _refuse_doctype(data: bytes, source: str) -> None:
 
 def _as_plain(data: bytes, source: str) -> bytes:
     """Return the document in an encoding that extends ASCII."""
-    if data.startswith((b"<domain ", b"<domain>")):
-        # no declaration, no document type: the usual
-        return data
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         try:
             text = data.decode("utf-16")
@@ -104,10 +101,11 @@ def parse_xml(data: bytes, source: str, *, lean: bool = False) -> Any:
     """
     if len(data) > MAX_BYTES:
         raise ParseError(f"larger than {MAX_BYTES} bytes", place=source)
-    if not data or data.isspace():
-        raise ParseError("the document is empty", place=source)
-    data = _as_plain(data, source)
-    _refuse_doctype(data, source)
+    if not data.startswith(_USUAL):
+        if not data or data.isspace():
+            raise ParseError("the document is empty", place=source)
+        data = _as_plain(data, source)
+        _refuse_doctype(data, source)
     try:
         # in front of such a section, libxml2 takes what is blank for the space between elements
         lean = lean and b"[CDATA[" not in data
