@@ -10,9 +10,9 @@ lying     answers what makes no sense
 ========= ==================================================================================
 
 A hypercall has no connection that could break in its middle: ``dead`` is a device that tells
-its version and fails with EIO at all else. Files of /etc/xen are no daemon's: ``slow`` and ``hung`` are
-somebody else who holds the folder's lock, ``dead`` a writer that left half of each file, ``lying``
-files that hold no configuration, and ``refused`` a folder that can't be opened.
+its version and fails with EIO at all else. Files of /etc/xen are no daemon's: ``slow`` and
+``hung`` are somebody else who holds the folder's lock, ``dead`` a writer that left half of each
+file, ``lying`` files that hold no configuration, and ``refused`` a folder that can't be opened.
 """
 
 from __future__ import annotations
