@@ -316,6 +316,23 @@ def test_explain_tells_the_plan_as_data(world):
         assert len(pause.verdicts) == 3
 
 
+def test_explain_start_names_who_creates_what_others_define(world):
+    keeper = FakeChannel("xm", {}, (offer(Capability.READ_DEFINED), offer(Capability.LIST_DEFINED)))
+    maker = FakeChannel("xl", {}, (offer(Capability.CREATE, 9),))
+    with fake_host(keeper, maker, nameless(world)) as host:
+        told = host.explain(Capability.START)
+        assert (told.capability, told.chosen) == (Capability.START, (("xl", ()),))
+        reasons = {v.channel: (v.chosen, v.reason) for v in told.verdicts}
+        assert reasons["xl"] == (True, "is given the definition that xm keeps")
+        assert reasons["xm"] == (False, "keeps definitions, and starts none itself")
+        assert reasons["hypercall"] == (False, "does not offer it")
+    maker.down = "no such file"
+    with fake_host(keeper, maker, nameless(world)) as host:
+        gone = host.explain(Capability.START)
+        assert gone.chosen == ()
+        assert {v.channel: v.reason for v in gone.verdicts}["xl"] == "unavailable: no such file"
+
+
 def test_dying_guests_and_unknown_states(world):
     world.guests[5] = ("fc8", U1, RunFlags.DYING)
     with fake_host(FakeChannel("a", world.reads(), full_offers())) as host:
