@@ -7,7 +7,7 @@ Where a check of a kind passes for an adapter as it is, some mutant of that kind
 from __future__ import annotations
 
 import logging
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 from attrs import evolve
@@ -39,15 +39,21 @@ def _clean():
 
 @contextmanager
 def subject_of(adapter, folder, wrap=lambda channel: channel, limits=None):
-    """Give the subject of one adapter on a new host."""
-    if adapter != "xm":
-        with xen_subject(RELEASES[adapter], adapter, wrap=wrap, limits=limits) as made:
-            yield made
-        return
-    with xm_subject(folder, toolstack="xm") as made:
-        make = made.make_channel
+    """Give the subject of one adapter on a new host; mutants may forget to close, this doesn't."""
+    with ExitStack() as closing:
+
+        def kept(channel):
+            closing.callback(channel.close)
+            return wrap(channel)
+
+        if adapter != "xm":
+            made = xen_subject(RELEASES[adapter], adapter, wrap=kept, limits=limits)
+            yield closing.enter_context(made)
+            return
+        subject = closing.enter_context(xm_subject(folder, toolstack="xm"))
+        make = subject.make_channel
         more = {} if limits is None else {"limits": limits}
-        yield evolve(made, make_channel=lambda: wrap(make()), **more)
+        yield evolve(subject, make_channel=lambda: kept(make()), **more)
 
 
 def _cases():
