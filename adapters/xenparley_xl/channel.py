@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from xenparley.domain.errors import InvalidInput, Unsupported, XenparleyError
 from xenparley.negotiation.capability import Role
-from xenparley.negotiation.offer import Available, ProbeResult, Unavailable
+from xenparley.negotiation.offer import Available, ProbeResult, Refused, Unavailable
 from xenparley_xl.offers import narrowed
 from xenparley_xl.plugin import SPEC
 from xenparley_xl.runner import Runner
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 __all__ = ["XlChannel", "make"]
 
 _SETTINGS: Final = SPEC.settings
+#: The hypervisor's device, which xl opens before anything else.
+_DOORS: Final = ("dev/xen/privcmd", "proc/xen/privcmd")
+_EFFECTIVE: Final = os.access in os.supports_effective_ids
 #: Imported when a port is first asked for.
 _PORTS: Final = {
     Role.INVENTORY: ("inventory", "InventoryPort"),
@@ -46,8 +49,8 @@ class XlChannel:
     def probe(self, *, deadline: float) -> ProbeResult:
         """Look for the command, for a control domain and for who else steers it.
 
-        xl itself is run only where the kernel doesn't tell Xen's release: a listing that others
-        serve must start no process.
+        xl itself is run only where the kernel doesn't tell Xen's release, or after it could not
+        reach the hypervisor: a listing that others serve must start no process.
         """
         stack = self.toolstack
         try:
@@ -56,9 +59,13 @@ class XlChannel:
                 return Unavailable(f"{xl} is not there, or can't be run")
             if not self._in_dom0():
                 return Unavailable("this is no control domain of a Xen host")
+            closed = self._closed_door()
+            if closed is not None:
+                return Refused(closed)
             release = stack.release()
-            if release is None:
+            if release is None or stack.shut_out:
                 told = stack.info(deadline=deadline)
+                stack.shut_out = False
                 release = (int(told.get("xen_major", "0")), int(told.get("xen_minor", "0")))
         except XenparleyError as exc:
             return Unavailable(exc.message)
@@ -84,6 +91,16 @@ class XlChannel:
             # xenfs isn't mounted everywhere; only a control domain has this device.
             return os.path.lexists(self.toolstack.root / "dev/xen/privcmd")
         return "control_d" in said
+
+    def _closed_door(self) -> str | None:
+        """Say why this user can't use the hypervisor's device, which xl opens; None: it can."""
+        found = [self.toolstack.root / node for node in _DOORS]
+        there = [str(path) for path in found if os.path.lexists(path)]
+        if not there or any(
+            os.access(path, os.R_OK | os.W_OK, effective_ids=_EFFECTIVE) for path in there
+        ):
+            return None
+        return f"xl needs {there[0]}: permission denied (it is for root)"
 
     def port(self, role: Role) -> Any:
         """Return the port of a role. Raises Unsupported for those that there is none for."""

@@ -12,6 +12,7 @@ from xenparley.domain.errors import (
     NotFound,
     OutcomeUnknown,
     ProtocolError,
+    Unavailable,
     Unsupported,
     XenparleyError,
 )
@@ -47,6 +48,8 @@ class Toolstack:
         self.runner = runner
         self.root = Path(root)
         self.others = others
+        #: xl could not even begin, last time: the next probe has to ask it.
+        self.shut_out = False
 
     # -- one call of a port ---------------------------------------------------------------
 
@@ -66,7 +69,7 @@ class Toolstack:
         """Return what a reading command prints; its failure is an error."""
         result = self.runner.read(arguments, deadline=deadline)
         if result.status != 0:
-            raise failure(result, f"xl {arguments[0]}")
+            raise self._noted(failure(result, f"xl {arguments[0]}"))
         return result.out
 
     def change(
@@ -81,10 +84,15 @@ class Toolstack:
         if result.status != 0:
             early = refused_early(result)
             if early is not None:
-                raise early
+                raise self._noted(early)
             if checked:
                 raise failure(result, f"xl {arguments[0]}")
         return result
+
+    def _noted(self, error: XenparleyError) -> XenparleyError:
+        """Remember that xl reaches no hypervisor or XenStore; files alone don't show that."""
+        self.shut_out = self.shut_out or isinstance(error, Unavailable)
+        return error
 
     # -- guests ---------------------------------------------------------------------------
 
@@ -100,7 +108,7 @@ class Toolstack:
         if no_such_domain(result):
             return None
         if result.status != 0:
-            raise failure(result, "xl list")
+            raise self._noted(failure(result, "xl list"))
         rows = tables.parse_list(result.out)
         if len(rows) > 1 or (rows and rows[0].domid != domid):
             raise ProtocolError(f"xl list {domid} tells of other guests: {rows!r}")

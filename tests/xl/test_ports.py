@@ -76,6 +76,24 @@ def test_the_probe_runs_nothing_where_the_kernel_tells_the_release(tmp_path, rel
         assert fake.calls() == [["info"]]
 
 
+def test_the_probe_asks_an_xl_that_could_not_begin(fake, soon):
+    """Files don't show that xl reaches the hypervisor; a listing must not try in vain each time."""
+    ref = living(fake)
+    channel = open_channel(fake)
+    fake.tell(xend=True)
+    with pytest.raises(Unavailable):
+        channel.port(Role.LIFECYCLE).pause(ref, deadline=soon())
+    before = len(fake.calls())
+    with fake.fault("crash"):
+        result = channel.probe(deadline=soon())
+        assert isinstance(result, NotThere)
+        assert "xl info" in result.reason
+    assert isinstance(channel.probe(deadline=soon()), Available)
+    assert fake.calls()[before:] == [["info"], ["info"]]
+    assert isinstance(channel.probe(deadline=soon()), Available)
+    assert len(fake.calls()) == before + 2
+
+
 def test_no_control_domain_no_xl(fake, soon):
     (fake.root / "proc/xen/capabilities").write_text("")
     result = open_channel(fake).probe(deadline=soon())
