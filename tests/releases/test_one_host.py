@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from attrs import evolve
 
 from support.simulated_hosts import CONFIG, eventually, only, simulated
 from xenparley.domain import errors as e
@@ -96,6 +97,44 @@ def test_events_tell_what_another_channel_did(xen, host):
             if event.guest is not None and event.guest.domid == guest.domid:
                 kinds.append(event.kind)
     assert kinds[0] is EventKind.STARTED
+
+
+@pytest.mark.parametrize("release", ["3.0.4", "4.17"])
+def test_events_tell_pauses_and_why_a_guest_ended(release):
+    """XenStore tells who comes and goes; the hypervisor, pauses and reasons."""
+    with simulated(release) as xen, xen.connect() as host, host.events() as events:
+        assert {"hypercall", "xenstore"} <= set(events.source.split(", "))
+        guest = host.create(evolve(CONFIG, on_crash="preserve")).guest
+
+        def until(*kinds):
+            """Return the kind and the reason of the first event of these kinds."""
+            while True:
+                event = events.get(10)
+                assert event is not None, f"none of {kinds}"
+                if event.kind in kinds and event.guest.uuid == guest.uuid:
+                    assert event.guest.name == "web"
+                    return event.kind, event.detail
+
+        until(EventKind.STARTED)
+        host.pause(guest)
+        assert until(EventKind.PAUSED, EventKind.STOPPED)[0] is EventKind.PAUSED
+        host.unpause(guest)
+        assert until(EventKind.UNPAUSED, EventKind.STOPPED)[0] is EventKind.UNPAUSED
+        xen.hypervisor.crash(guest.domid)
+        assert until(EventKind.CRASHED, EventKind.STOPPED) == (EventKind.CRASHED, "crash")
+        host.destroy(guest)
+        assert until(EventKind.STOPPED) == (EventKind.STOPPED, "crash")
+
+
+def test_states_are_not_looked_at_where_each_look_starts_a_process():
+    with SimulatedXen("4.17", channels={"xenstore", "xl"}) as xen:
+        with xen.connect() as host, host.events() as events:
+            assert events.source == "xenstore"
+            guest = host.create(CONFIG).guest
+            assert events.get(10).kind is EventKind.STARTED
+            host.destroy(guest)
+            assert (ended := events.get(10)).kind is EventKind.STOPPED
+            assert ended.detail == "unknown"
 
 
 def test_destroying_removes_the_keys(xen, host):

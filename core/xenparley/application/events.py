@@ -10,6 +10,7 @@ from types import TracebackType
 
 from xenparley.application.base import HostBase
 from xenparley.application.observe import Seen, differences, seen
+from xenparley.application.states import KINDS, StateWatch
 from xenparley.domain.errors import InvalidInput, NoChannel, Unsupported, XenparleyError
 from xenparley.domain.events import EventKind, GuestEvent
 from xenparley.domain.guest import Field, Listing
@@ -129,10 +130,16 @@ def _subscribed(host: HostBase, deadline: float) -> EventStream | None:
     stream = EventStream("")
     names: list[str] = []
     left = set(EventKind)
+    # Before the first subscription: what it tells is told to this too.
+    untold = KINDS.difference(*kinds.values())
+    states = StateWatch.begin(host, stream.put, untold, deadline) if untold else None
+    announce = states.announce if states is not None else None
+    if states is not None:
+        stream._ends.append(states.close)
     failure: XenparleyError | None = None
     for name in leads:
         try:
-            _subscribe(host, stream, name, kinds[name], deadline)
+            _subscribe(host, stream, name, kinds[name], deadline, announce)
         except XenparleyError as exc:
             failure = exc
             continue
@@ -140,6 +147,7 @@ def _subscribed(host: HostBase, deadline: float) -> EventStream | None:
         left -= kinds[name]
         break
     if not names:
+        stream.close()
         if failure is not None:
             raise failure
         return None
@@ -148,13 +156,15 @@ def _subscribed(host: HostBase, deadline: float) -> EventStream | None:
         if not more or name in names:
             continue
         try:
-            _subscribe(host, stream, name, more, deadline)
+            _subscribe(host, stream, name, more, deadline, announce)
         except XenparleyError as exc:
             told = ", ".join(sorted(kind.value for kind in more))
             logger("events").warning("nobody tells of %s: %s", told, exc)
             continue
         names.append(name)
         left -= more
+    if states is not None:
+        names += [name for name in states.channels() if name not in names]
     stream.source = ", ".join(names)
     return stream
 
@@ -172,13 +182,14 @@ def _subscribe(
     channel: str,
     kinds: frozenset[EventKind] | set[EventKind],
     deadline: float,
+    announce: Callable[[GuestEvent], GuestEvent] | None,
 ) -> None:
     """Subscribe to one channel for these kinds; that events were lost is always told."""
     wanted = {*kinds, EventKind.RESYNC}
 
     def put(event: GuestEvent) -> None:
         if event.kind in wanted:
-            stream.put(event)
+            stream.put(event if announce is None else announce(event))
 
     subscription, _ = host._dispatcher.ask(
         Capability.EVENTS,
