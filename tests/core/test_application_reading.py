@@ -12,7 +12,8 @@ from xenparley import Capability, Phase
 from xenparley.domain.errors import ChannelLost, DeadlineExceeded, NoChannel, NotFound
 from xenparley.domain.guest import Field
 from xenparley.domain.runstate import RunFlags
-from xenparley.negotiation.offer import Authority
+from xenparley.negotiation.offer import Authority, Available
+from xenparley.ports.lifecycle import Receipt
 
 NAMES = (Field.DOMID, Field.NAME)
 
@@ -331,6 +332,33 @@ def test_explain_start_names_who_creates_what_others_define(world):
         gone = host.explain(Capability.START)
         assert gone.chosen == ()
         assert {v.channel: v.reason for v in gone.verdicts}["xl"] == "unavailable: no such file"
+
+
+def test_a_caller_waits_for_the_probe_that_is_under_way(world):
+    """Somebody who is lost may be back: a background probe that began before is not passed by."""
+    lost = FakeChannel("xl", {"pause": lambda ref, *, deadline: Receipt()}, ())
+    lost.offers = (offer(Capability.PAUSE),)
+    under_way, go_on = threading.Event(), threading.Event()
+
+    def slow():
+        under_way.set()
+        go_on.wait(20)
+        return Available(version="1", offers=lost.offers)
+
+    with fake_host(lost, nameless(world), names(world)) as host:
+        world.guests[5] = ("fc8", U1, RunFlags.BLOCKED)
+        host._channels["xl"]._note_loss("no hypervisor")
+        lost.down = slow
+        background = threading.Thread(target=host._channels.revive, args=(time.monotonic() + 20,))
+        background.start()
+        assert under_way.wait(20)
+        timer = threading.Timer(0.2, go_on.set)
+        timer.start()
+        try:
+            assert host.pause(5, wait=False).channel == "xl"
+        finally:
+            timer.join()
+            background.join()
 
 
 def test_dying_guests_and_unknown_states(world):

@@ -63,6 +63,7 @@ class ChannelHandle:
         self._channel: Channel | None = None
         self._caller = Caller(spec.name, serial=not spec.thread_safe)
         self._lock = threading.Lock()
+        self._settled = threading.Condition(self._lock)
         self._health = Health()
         self._probing = False
         self._closed = False
@@ -139,17 +140,30 @@ class ChannelHandle:
         return isinstance(self._result, Refused)
 
     def _step(self, what: str, function: Callable[[], object], deadline: float) -> None:
-        """Do a step unless one is under way; a probe's result or a failure shows in the view."""
-        with self._lock:
-            if self._probing or self._closed or self._quarantined or self._refused():
+        """Do a step once none is under way; a probe's result or a failure shows in the view.
+
+        Nothing is left to do when the one that was waited for made the channel available.
+        """
+        with self._settled:
+            waited = self._probing
+            while self._probing:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return
+                self._settled.wait(left)
+            if self._closed or self._quarantined or self._refused():
+                return
+            if waited and isinstance(self._result, Available):
                 return
             self._probing = True
         try:
             result = self._attempt(what, function, deadline)
+            if result is not self._channel:
+                self._take(result)
         finally:
-            self._probing = False
-        if result is not self._channel:
-            self._take(result)
+            with self._settled:
+                self._probing = False
+                self._settled.notify_all()
 
     def _attempt(self, what: str, function: Callable[[], object], deadline: float) -> object:
         try:
