@@ -161,11 +161,14 @@ class _Watcher:
         event = self._watches.wait(deadline=time.monotonic() + _IDLE)
         if event is None:
             return
-        news = _News()
-        news.take(event)
-        self._look_again(news)
+        first = _News()
+        first.take(event)
+        news: _News | None = first
+        while news is not None:
+            news = self._look_again(news)
 
-    def _look_again(self, news: _News) -> None:
+    def _look_again(self, news: _News) -> _News | None:
+        """Look until it succeeds, tell what is different; return what came during the look."""
         while not self.over:
             deadline = time.monotonic() + _LOOK
             try:
@@ -176,21 +179,35 @@ class _Watcher:
                 before = None if news.lost else (self._seen, news.touched)
                 now = Sight.look(self._store, before, deadline)
                 self._watch_names(now, deadline)
+                later = self._waiting()
+                if later is not None and later.lost and not news.lost:
+                    # The connection changed under the look: what it saw is the new one's.
+                    news.lost = True
+                    continue
                 break
             except XenparleyError as exc:
                 if self._watches.closed:
-                    return
+                    return None
                 _log.info("looking for what changed in XenStore: %s", exc)
                 news.lost = True
                 time.sleep(_PAUSE)
         else:
-            return
+            return None
         at = time.time()
         if news.lost:
             self._tell(GuestEvent(kind=EventKind.RESYNC, guest=None, source=CHANNEL, at=at))
         for difference in differences(self._seen, now, at):
             self._tell(difference)
         self._seen = now
+        return later
+
+    def _waiting(self) -> _News | None:
+        """Take in what is queued; None when nothing is."""
+        news: _News | None = None
+        while (event := self._watches.wait(deadline=0.0)) is not None:
+            news = news or _News()
+            news.take(event)
+        return news
 
     def _watch_names(self, sight: Sight, deadline: float) -> None:
         """Watch the names of the guests that are there, no others."""

@@ -284,5 +284,14 @@ def _open_first(endpoints: Sequence[Endpoint], deadline: float) -> Transport:
     for error in errors:
         if not isinstance(error, Unavailable):
             raise error
-    reasons = "; ".join(attempt.reason for attempt in attempts) or "no place to look"
-    raise NoChannel(f"no XenStore: {reasons}", channel=CHANNEL, attempts=attempts)
+    raise NoChannel(f"no XenStore: {_worded(attempts, errors)}", channel=CHANNEL, attempts=attempts)
+
+
+def _worded(attempts: Sequence[Attempt], errors: Sequence[XenparleyError]) -> str:
+    """Word why nobody answers: who is there first; what isn't there is listed by its name only."""
+    absent = [isinstance(error.__cause__, FileNotFoundError) for error in errors]
+    told = [a.reason for a, gone in zip(attempts, absent, strict=True) if not gone]
+    missing = [a.channel for a, gone in zip(attempts, absent, strict=True) if gone]
+    if missing:
+        told.append(f"there is no {', '.join(missing)}")
+    return "; ".join(told) or "no place to look"
