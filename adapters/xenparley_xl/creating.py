@@ -96,7 +96,8 @@ def _checked(config: GuestConfig) -> GuestConfig:
     uuid = str(uuids.uuid4()) if config.uuid is None else canonical_uuid(config.uuid)
     if uuid == DOM0_HANDLE:
         raise InvalidInput("the UUID of zeros is Domain 0's")
-    return evolve(config, uuid=uuid, domid=None)
+    # That the host's boot does not start it is true of any guest without a definition.
+    return evolve(config, uuid=uuid, domid=None, autostart=config.autostart or None)
 
 
 def _check_free(config: GuestConfig, living: list[GuestLine]) -> None:

@@ -26,6 +26,7 @@ from xenparley.domain.errors import (
     OutcomeUnknown,
     ProtocolError,
     Unavailable,
+    Unrepresentable,
     Unsupported,
 )
 from xenparley.domain.guest import Field
@@ -231,6 +232,16 @@ def test_the_effect_is_looked_at(fake, channel, soon, word):
 def test_a_create_that_did_nothing_is_told(fake, channel, soon):
     with fake.fault("silent", "create"), pytest.raises(OperationFailed):
         channel.port(Role.LIFECYCLE).create(CONFIG, paused=False, deadline=soon())
+
+
+def test_a_create_takes_that_the_boot_starts_it_not(fake, channel, soon):
+    """An xl.cfg has no word for it; of what has no definition it is true anyhow."""
+    life = channel.port(Role.LIFECYCLE)
+    made = life.create(evolve(CONFIG, autostart=False), paused=False, deadline=soon())
+    assert fake.hypervisor.domain(made.domid) is not None
+    with pytest.raises(Unrepresentable, match="autostart"):
+        life.create(evolve(CONFIG, name="b", autostart=True), paused=False, deadline=soon())
+    assert fake.carried_out("create") == 1
 
 
 def test_xl_asks_by_acpi_where_there_are_no_drivers(fake, channel, soon):

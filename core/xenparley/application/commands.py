@@ -78,6 +78,8 @@ class Commands(Waiting):
 
     def _start(self, info: GuestInfo, paused: bool, deadline: float) -> tuple[Receipt, str]:
         """Start it where it is defined, or carry its configuration to who can create guests."""
+        from attrs import evolve
+
         keeper = info.sources.get(Field.DEFINED)
         starters = self._dispatcher._plan(Capability.START, False, keeper).candidates
         if starters or keeper is None:
@@ -95,6 +97,8 @@ class Commands(Waiting):
             deadline,
             only=keeper,
         )
+        # Whether the host's boot starts it is the definition's affair, and stays with its keeper.
+        config = evolve(config, autostart=None)
         return self._dispatcher.send(
             Capability.CREATE,
             info.ref,
