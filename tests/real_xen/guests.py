@@ -16,8 +16,9 @@ from types import TracebackType
 from typing import Any
 
 from real_xen.looks import command, xl_list
+from xenparley.domain.config import GuestConfig
 
-__all__ = ["Guest", "Guests", "until"]
+__all__ = ["KERNELS", "Guest", "Guests", "until"]
 
 KERNELS = Path("/lab/guest")
 LOGS = Path("/var/log/xen")
@@ -53,8 +54,8 @@ def until(what: str, check: Callable[[], bool], limit: float = 120.0) -> None:
 
 
 def _setting(value: object) -> str:
-    # xl's lists and strings read like JSON's
-    return json.dumps(value)
+    # xl's lists and strings read like JSON's, but for escapes of characters
+    return json.dumps(value, ensure_ascii=False)
 
 
 class Guests:
@@ -113,7 +114,7 @@ class Guests:
     ) -> Guest:
         """Make a guest by ``xl create``; further settings go into its configuration as they are."""
         number = next(_NUMBERS)
-        identity = str(uuid.uuid4())
+        identity = str(settings.pop("uuid", None) or uuid.uuid4())
         name = str(settings.pop("name", f"{kind}{number}"))
         words = {"name": name, "uuid": identity, "type": kind, "memory": memory, "vcpus": vcpus}
         words.update(settings)
@@ -123,6 +124,12 @@ class Guests:
         command("xl", "create", *(["-p"] if paused else []), str(config))
         domid = next(row.domid for row in xl_list().values() if row.uuid == identity)
         return Guest(name, identity, domid, kind, memory, vcpus)
+
+    def adopt(self, config: GuestConfig) -> GuestConfig:
+        """Take guests of this configuration away too, whoever makes them; returns it."""
+        assert config.uuid is not None
+        self._made.add(config.uuid)
+        return config
 
     def tiny(self, words: str = "", *, paused: bool = False, **settings: Any) -> Guest:
         """Make a tiny PV guest of 4 MiB, which obeys poweroff and reboot.

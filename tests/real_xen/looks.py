@@ -6,6 +6,7 @@ libxenctrl) are four different ways to the same facts.
 
 from __future__ import annotations
 
+import codecs
 import importlib
 import re
 import subprocess
@@ -94,7 +95,10 @@ def xenstore_read(path: str) -> str | None:
     """Return a node's value by XenStore's own client, None if there is no such node."""
     words = ["xenstore-read", "-s", path]
     done = subprocess.run(words, capture_output=True, encoding="utf-8", timeout=60, check=False)
-    return done.stdout.removesuffix("\n") if done.returncode == 0 else None
+    if done.returncode != 0:
+        return None
+    # The client writes what is not ASCII as escapes: \xc3\xa4.
+    return codecs.escape_decode(done.stdout.removesuffix("\n").encode())[0].decode()
 
 
 def xenstore_list(path: str) -> list[str]:
