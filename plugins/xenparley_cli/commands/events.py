@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from types import FrameType, TracebackType
 
 from xenparley.domain.events import GuestEvent
 from xenparley_cli.arguments import seconds
@@ -37,10 +40,13 @@ def run_events(context: Context, arguments: Namespace) -> int:
     end = None if arguments.for_ is None else time.monotonic() + arguments.for_
     left = arguments.count
     headers, first = out.headers, True
-    with context.connect().events(poll=arguments.poll, timeout=context.timeout()) as stream:
+    with (
+        context.connect().events(poll=arguments.poll, timeout=context.timeout()) as stream,
+        _Interrupts() as interrupts,
+    ):
         out.message(f"listening ({stream.source})")
         while left is None or left > 0:
-            # Short waits, so that Ctrl-C is answered at once on every platform.
+            interrupts.check()
             wait = 0.5 if end is None else min(0.5, end - time.monotonic())
             if wait <= 0:
                 return 0
@@ -59,6 +65,45 @@ def run_events(context: Context, arguments: Namespace) -> int:
             first = False
             out.stdout.flush()
     return 0
+
+
+class _Interrupts:
+    """Keeps Ctrl-C until it is asked for; the second one is not kept.
+
+    Raised in the middle of taking an event, it could leave the stream's lock held, and closing the
+    stream would wait for ever.
+    """
+
+    def __init__(self) -> None:
+        self._pending = False
+        self._installed = False
+
+    def __enter__(self) -> _Interrupts:
+        # Where somebody else sees to it, or has it ignored (nohup), that stays.
+        usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        if usual and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, self._note)
+            self._installed = True
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._installed:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self._pending:
+            raise KeyboardInterrupt
+        self._pending = True
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt if Ctrl-C was pressed."""
+        if self._pending:
+            raise KeyboardInterrupt
 
 
 def _row(event: GuestEvent) -> dict[str, object]:
