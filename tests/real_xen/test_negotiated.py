@@ -6,11 +6,13 @@ Each observation is checked against tools that owe nothing to xenparley.
 from __future__ import annotations
 
 import contextlib
+import json
 import subprocess
 import sys
 import threading
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -34,6 +36,7 @@ from xenparley.domain.events import EventKind
 from xenparley.domain.guest import Field
 from xenparley.domain.lifecycle import Phase
 from xenparley.domain.runstate import RunFlags
+from xenparley_cli.entry import main
 
 pytestmark = [pytest.mark.real_xen, pytest.mark.timeout(480)]
 
@@ -210,7 +213,7 @@ def test_the_life_of_a_defined_guest(
         assert again.guest.domid not in (None, domid)
         assert domid not in xl_list()
         host.wait_for(ref, Phase.ACTIVE)
-        assert xl_list()[again.guest.domid].uuid == config.uuid  # type: ignore[index]
+        assert xl_list()[again.guest.domid].uuid == config.uuid
         over = host.shutdown(ref)
         assert over.reached
         until("xl forgot it", lambda: again.guest.domid not in xl_list())
@@ -361,6 +364,36 @@ def test_an_ordinary_user_is_told_why(standing: dict[str, Guest]) -> None:
     assert done.stdout.rstrip().splitlines()[-1] in ("9", "10"), said
 
 
+def test_the_command_says_and_does_the_same(
+    standing: dict[str, Guest], guests: Guests, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(*words: str) -> str:
+        capsys.readouterr()
+        code = main((*words, "--timeout", "200"))
+        out, err = capsys.readouterr()
+        assert code == 0, err
+        return out
+
+    listed = json.loads(run("list", "--format", "json"))["guests"]
+    assert {(g["domid"], g["name"]) for g in listed} == {
+        (row.domid, row.name) for row in xl_list().values()
+    }
+    told = json.loads(run("explain", "list-live", "--format", "json"))
+    assert told["chosen"] == ["hypercall", "xenstore"]
+    assert json.loads(run("explain", "start", "--format", "json"))["chosen"] == ["xl"]
+    guest = guests.tiny(name="by command")
+    assert run("state", "by command") == "active\n"
+    run("pause", "by command")
+    assert xc_domains()[guest.domid]["paused"]
+    assert run("state", guest.uuid) == "paused\n"
+    run("unpause", "by command")
+    run("rename", "by command", "by its new name")
+    assert xl_list()[guest.domid].name == "by its new name"
+    run("shutdown", "by its new name")
+    until("xl forgot it", lambda: guest.domid not in xl_list())
+    assert main(("destroy", "by its new name", "--timeout", "200")) == 4
+
+
 @pytest.mark.heavy
 def test_a_linux_guest_obeys(host: xenparley.Host, guests: Guests) -> None:
     config = guests.adopt(
@@ -379,8 +412,8 @@ def test_a_linux_guest_obeys(host: xenparley.Host, guests: Guests) -> None:
         )
     )
     made = host.create(config).guest
-    log = f"/var/log/xen/guest-{config.name}.log"
-    until("it is up", lambda: "GUEST-UP" in command("cat", log, check=False), 400)
+    log = Path(f"/var/log/xen/guest-{config.name}.log")
+    until("it is up", lambda: log.exists() and "GUEST-UP" in log.read_text(errors="replace"), 400)
     agree(host)
     assert host.find(made).virt == "pvh"
     host.set_memory(made, 110 * 1024)
@@ -398,7 +431,6 @@ def test_a_linux_guest_obeys(host: xenparley.Host, guests: Guests) -> None:
     until("xl forgot it", lambda: made.domid not in xl_list())
 
 
-@pytest.mark.heavy
 def test_a_fully_virtualised_guest(host: xenparley.Host, guests: Guests) -> None:
     config = guests.adopt(
         GuestConfig(
@@ -411,8 +443,10 @@ def test_a_fully_virtualised_guest(host: xenparley.Host, guests: Guests) -> None
     assert (found.domid, found.virt, found.phase) == (made.domid, "hvm", Phase.PAUSED)
     assert host.destroy(made).reached
     assert made.domid not in xl_list()
-    qemus = command("sh", "-c", f"ps axww | grep 'qemu.*-xen-domid {made.domid} ' || true")
-    assert "xen-domid" not in qemus.replace("grep", "")
+    until(
+        "its qemu is gone",
+        lambda: not command("pgrep", "-f", f"xen-domid {made.domid} ", check=False),
+    )
 
 
 @pytest.mark.heavy

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import subprocess
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -273,6 +275,57 @@ def test_sizes_cpus_and_scheduling(channel: XlChannel, guests: Guests) -> None:
         scheduler.set_parameters(here, {"weight": 0}, deadline=soon())
     shown = command("xl", "sched-credit2", "-d", str(guest.domid))
     assert re.search(r"\b512\b", shown)
+
+
+@contextlib.contextmanager
+def frontends(domid: int, *devices: str) -> Iterator[None]:
+    """Do for a guest without drivers what they would: close a device when its back end closes.
+
+    :param devices: as ``vbd/51728``.
+    """
+    stop = threading.Event()
+
+    def close() -> None:
+        while not stop.wait(0.3):
+            for device in devices:
+                kind, number = device.split("/")
+                if xenstore_read(f"/local/domain/0/backend/{kind}/{domid}/{number}/state") == "5":
+                    path = f"/local/domain/{domid}/device/{kind}/{number}/state"
+                    command("xenstore-write", "-s", path, "6", check=False)
+
+    thread = threading.Thread(target=close)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_devices_of_a_guest_without_drivers(
+    channel: XlChannel, tiny: Guest, bridge: str, loops: tuple[str, str]
+) -> None:
+    devices, here = channel.port(Role.DEVICES), ref(tiny)
+    disk = Disk(target="xvdb", source=DiskSource(type="block", path=loops[1]), driver="phy")
+    nic = Interface(source=bridge, mac="00:16:3e:00:10:02")
+    with pytest.raises(NotFound):
+        devices.detach(here, disk, deadline=soon())
+    devices.attach(here, disk, deadline=soon())
+    devices.attach(here, nic, deadline=soon())
+    assert xenstore_list(f"/local/domain/0/backend/vbd/{tiny.domid}") == ["51728"]
+    assert xenstore_list(f"/local/domain/0/backend/vif/{tiny.domid}") == ["0"]
+    assert {d.name for d in devices.devices(here, deadline=soon())} == {"xvdb", nic.mac}
+    for taken in (disk, nic):
+        with pytest.raises(AlreadyExists):
+            devices.attach(here, taken, deadline=soon())
+    held = channel.port(Role.DEFINITIONS).read_live(here, deadline=soon())
+    assert [(d.target, d.source.path) for d in held.disks] == [("xvdb", loops[1])]
+    assert [(i.mac, i.source) for i in held.interfaces] == [(nic.mac, bridge)]
+    with frontends(tiny.domid, "vbd/51728", "vif/0"):
+        devices.detach(here, disk, deadline=soon())
+        devices.detach(here, nic, deadline=soon())
+    assert devices.devices(here, deadline=soon()) == []
+    assert xenstore_list(f"/local/domain/0/backend/vbd/{tiny.domid}") == []
 
 
 @pytest.mark.heavy
