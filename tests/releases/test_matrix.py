@@ -189,7 +189,7 @@ def _explained(host, offered):
         explanation = host.explain(capability, force=True)
         chosen = {name for name, _ in explanation.chosen}
         able = offered.get(capability, set())
-        if capability is Capability.START and not able:
+        if capability is Capability.START and not able and Capability.LIST_DEFINED in offered:
             # Whoever creates a guest is given the definition.
             able = offered.get(Capability.CREATE, set())
         assert chosen <= able, capability

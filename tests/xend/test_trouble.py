@@ -257,15 +257,16 @@ def test_xend_dies_between_a_destroy_and_its_answer(tmp_path):
         guest = living(peer)
         channel = make(ChannelContext("xend", parse_uri("xen:///"), True, peer.settings))
         killed = []
-        ends = []
+        ends, go = [], threading.Event()
 
         def kill(request, connection):
             if not request.body.endswith(b"op=destroy"):
                 return False
             killed.append(request.body)
-            end = threading.Thread(target=peer.server.close)
+            end = threading.Thread(target=lambda: go.wait(10) and peer.server.close())
             end.start()
             ends.append(end)
+            go.set()
             connection.shutdown(socket.SHUT_RDWR)
             return True
 
