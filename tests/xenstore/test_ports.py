@@ -126,6 +126,23 @@ def test_a_guest_without_name_or_vm_says_so(channel, server, soon):
     assert (row.values, set(row.absent)) == ({}, {Field.NAME, Field.UUID})
 
 
+def test_domains_that_are_known_to_live_are_not_asked_about(channel, guests, server, soon):
+    """The hypervisor has told that they live: one question for each name, not two."""
+    ref = guests.make(named(DEFAULT_TEMPLATE, "one", UUID))
+    server.store.write("/local/domain/4711/name", b"ghost")
+    inventory = channel.port(Role.INVENTORY)
+    ids = [ref.domid, 4711, 4712]
+
+    def asked(fields):
+        rows = inventory.list_live(fields, domids=ids, deadline=soon())
+        return [(row.domid, row.values.get(Field.NAME)) for row in rows]
+
+    assert asked([Field.NAME]) == [(ref.domid, "one"), (4711, "ghost")]
+    # Who asks which of them live is told.
+    assert asked([Field.DOMID, Field.NAME]) == [(ref.domid, "one")]
+    assert asked([]) == [(ref.domid, None)]
+
+
 def test_names_of_any_bytes(channel, guests, server, soon):
     ref = guests.make(named(DEFAULT_TEMPLATE, "x", UUID))
     server.store.write(f"/local/domain/{ref.domid}/name", b"a\nb\xff\x00")
