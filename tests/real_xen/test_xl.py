@@ -378,6 +378,7 @@ def test_devices_come_and_go(channel: XlChannel, bridge: str, loops: tuple[str, 
     gone(here)
 
 
+@pytest.mark.heavy
 def test_a_core_dump(channel: XlChannel, tiny: Guest, tmp_path: Path) -> None:
     core = tmp_path / "core"
     channel.port(Role.IMAGES).dump(ref(tiny), str(core), live=False, deadline=soon(300))
