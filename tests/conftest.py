@@ -1,10 +1,10 @@
 """What holds for all tests: the long runs are asked for, and nothing depends on the machine.
 
 ``XENPARLEY_TESTS`` says how much is run. ``quick``: without the contract kit over every adapter
-(other Pythons do that in CI). ``default``: all but the tests marked heavy. ``heavy``: only those,
-with as many examples as fit into some minutes, and of the contract kit over every release a part
-that is spread over checks and releases. ``all``: everything, the whole product, with ten times the
-examples: hours.
+and what goes over all releases or mutants (other Pythons do that in CI). ``default``: all but the
+tests marked heavy. ``heavy``: only those, with as many examples as fit into some minutes, and of
+the contract kit over every release a part that is spread over checks and releases. ``all``:
+everything, the whole product, with ten times the examples: hours.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ settings.load_profile("heavy" if LEVEL in ("heavy", "all") else "quick")
 
 #: The contract kit over an adapter: the same few hundred checks for each of its releases.
 _CONTRACTS = ("test_contract.py", "test_matrix.py", "test_sim.py")
+#: Products of adapters, releases, faults and mutants, that one Python goes over.
+_PRODUCTS = ("test_one_host.py", "test_faults.py", "test_table.py", "test_mutants_of_adapters.py")
 
 #: Of the kit over all releases check by check, a heavy run takes every so manieth: prime, so that
 #: it meets each check, and each release, whatever the number of releases.
@@ -38,7 +40,7 @@ def _left_out(item: pytest.Item) -> bool:
     heavy = item.get_closest_marker("heavy") is not None
     if LEVEL in ("heavy", "all"):
         return LEVEL == "heavy" and not heavy
-    return heavy or (LEVEL == "quick" and item.path.name in _CONTRACTS)
+    return heavy or (LEVEL == "quick" and item.path.name in _CONTRACTS + _PRODUCTS)
 
 
 def _chosen(items: list[pytest.Item]) -> list[pytest.Item]:
