@@ -92,5 +92,5 @@ def test_killed_a_few_times(files):
 @pytest.mark.heavy
 @pytest.mark.timeout(600)
 def test_killed_many_times(files):
-    seen = killed(files, examples(100), seed=2)
+    seen = killed(files, examples(200), seed=2)
     assert min(seen) > 0, "both contents were met"
