@@ -13,6 +13,7 @@ from xenparley.domain.errors import ChannelLost, DeadlineExceeded, NoChannel, No
 from xenparley.domain.guest import Field
 from xenparley.domain.runstate import RunFlags
 from xenparley.negotiation.offer import Authority, Available
+from xenparley.negotiation.plan import plan_read
 from xenparley.ports.lifecycle import Receipt
 
 NAMES = (Field.DOMID, Field.NAME)
@@ -397,3 +398,29 @@ def test_a_keeper_that_can_not_search_is_listed(world):
         assert host.find("spare").uuid == U2
         assert host.find("fc8").defined is True
     assert "find_defined" not in files.calls
+
+
+def test_a_listing_is_planned_anew_only_when_a_channel_changed(world, monkeypatch):
+    made = []
+
+    def counted(*args, **kwargs):
+        made.append(args)
+        return plan_read(*args, **kwargs)
+
+    monkeypatch.setattr("xenparley.application.reading.plan_read", counted)
+    channel = FakeChannel("a", world.reads(), full_offers())
+    with fake_host(channel, FakeChannel("b", world.reads(), full_offers())) as host:
+        first = host.list(fields=[Field.NAME])
+        count = len(made)
+        assert [g.name for g in host.list(fields=[Field.NAME])] == [g.name for g in first]
+        assert len(made) == count
+        host.list(fields=[Field.NAME, Field.STATE])
+        assert len(made) == count + 1
+
+        def lost(*args, **kwargs):
+            raise ChannelLost("gone")
+
+        channel.methods["list_live"] = lost
+        assert [g.name for g in host.list(fields=[Field.NAME])] == [g.name for g in first]
+        assert len(made) > count + 1
+        assert {g.sources[Field.NAME] for g in host.list(fields=[Field.NAME])} == {"b"}

@@ -28,11 +28,13 @@ from xenparley.domain.errors import (
 from xenparley.domain.guest import Field, GuestInfo, GuestRow, Listing
 from xenparley.negotiation.capability import Capability
 from xenparley.negotiation.offer import Offer
-from xenparley.negotiation.plan import ReadPlan, plan_read
+from xenparley.negotiation.plan import ChannelView, ReadPlan, plan_read
 
 __all__ = ["ALL_FIELDS", "Reader", "read_deadline"]
 
 ALL_FIELDS = tuple(Field)
+#: Plans that are kept.
+_PLANS = 32
 
 
 def read_deadline(deadline: float, others: int) -> float:
@@ -49,6 +51,8 @@ class Reader:
     def __init__(self, channels: ChannelSet, prefer: Sequence[str]) -> None:
         self._channels = channels
         self._prefer = tuple(prefer)
+        #: The last plans for each set of fields, and the views that they were made from.
+        self._plans: dict[tuple[Field, ...], tuple[tuple[ChannelView, ...], ReadPlan]] = {}
 
     # -- living guests -----------------------------------------------------------------------
 
@@ -66,15 +70,31 @@ class Reader:
         asked = [f for f in fields if f not in OF_DEFINITIONS]
         out: dict[str, str] = {}
         while True:
-            plan = plan_read(
-                Capability.LIST_LIVE, asked, self._channels.views(without=out), prefer=self._prefer
-            )
+            plan = self._plan(tuple(asked), self._channels.views(without=out))
             if not plan.parts:
                 raise self._nobody(out)
             observed_at = time.time()
             rows = self._run(plan, domids, deadline, out)
             if rows is not None:
                 return self._join(plan, rows, observed_at, out)
+
+    def _plan(self, asked: tuple[Field, ...], views: tuple[ChannelView, ...]) -> ReadPlan:
+        """Plan a listing, or take the last plan while nothing is new about any channel."""
+        made = self._plans.get(asked)
+        if (
+            made is not None
+            and len(made[0]) == len(views)
+            and all(
+                old.name == new.name and old.result is new.result
+                for old, new in zip(made[0], views, strict=True)
+            )
+        ):
+            return made[1]
+        plan = plan_read(Capability.LIST_LIVE, asked, views, prefer=self._prefer)
+        if len(self._plans) >= _PLANS:
+            self._plans.clear()
+        self._plans[asked] = (views, plan)
+        return plan
 
     def _nobody(self, out: Mapping[str, str]) -> NoChannel:
         """Build the error; what those said that were asked goes first."""

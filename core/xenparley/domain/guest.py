@@ -24,6 +24,9 @@ class Field(Enum):
     are the join keys; a row always carries ``domid`` (None: not living).
     """
 
+    # Members are singletons, and keys of many dicts: Enum's own, in Python, is slow.
+    __hash__ = object.__hash__
+
     DOMID = "domid"
     UUID = "uuid"
     NAME = "name"
