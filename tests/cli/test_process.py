@@ -71,7 +71,12 @@ def test_streams_that_are_closed(closed: str, uri: str) -> None:
 
 
 def test_ctrl_c(program: Program, uri: str) -> None:
-    process = program("-c", uri, "events")
+    # Where the tests run in the background of a script, it is ignored, and that is inherited.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = program("-c", uri, "events")
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert process.stderr is not None
     assert "listening" in process.stderr.readline()
     process.send_signal(signal.SIGINT)
