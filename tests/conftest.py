@@ -25,8 +25,16 @@ settings.load_profile("heavy" if LEVEL in ("heavy", "all") else "quick")
 
 #: The contract kit over an adapter: the same few hundred checks for each of its releases.
 _CONTRACTS = ("test_contract.py", "test_matrix.py", "test_sim.py")
-#: Products of adapters, releases, faults and mutants, that one Python goes over.
-_PRODUCTS = ("test_one_host.py", "test_faults.py", "test_table.py", "test_mutants_of_adapters.py")
+#: Products of adapters, releases, faults and mutants, and pages that make environments of their
+#: own: one Python goes over them.
+_PRODUCTS = (
+    "test_one_host.py",
+    "test_faults.py",
+    "test_table.py",
+    "test_mutants_of_adapters.py",
+    "test_transcripts.py",
+    "test_pages.py",
+)
 
 #: Of the kit over all releases check by check, a heavy run takes every so manieth: prime, so that
 #: it meets each check, and each release, whatever the number of releases.
