@@ -28,12 +28,12 @@ _CONTRACTS = ("test_contract.py", "test_matrix.py", "test_sim.py")
 #: Products of adapters, releases, faults and mutants, and pages that make environments of their
 #: own: one Python goes over them.
 _PRODUCTS = (
-    "test_one_host.py",
-    "test_faults.py",
-    "test_table.py",
-    "test_mutants_of_adapters.py",
-    "test_transcripts.py",
-    "test_pages.py",
+    "releases/test_one_host.py",
+    "releases/test_faults.py",
+    "releases/test_table.py",
+    "kit/test_mutants_of_adapters.py",
+    "xend/test_transcripts.py",
+    "docs/test_pages.py",
 )
 
 #: Of the kit over all releases check by check, a heavy run takes every so manieth: prime, so that
@@ -48,7 +48,8 @@ def _left_out(item: pytest.Item) -> bool:
     heavy = item.get_closest_marker("heavy") is not None
     if LEVEL in ("heavy", "all"):
         return LEVEL == "heavy" and not heavy
-    return heavy or (LEVEL == "quick" and item.path.name in _CONTRACTS + _PRODUCTS)
+    place = f"{item.path.parent.name}/{item.path.name}"
+    return heavy or (LEVEL == "quick" and (item.path.name in _CONTRACTS or place in _PRODUCTS))
 
 
 def _chosen(items: list[pytest.Item]) -> list[pytest.Item]:
