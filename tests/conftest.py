@@ -9,6 +9,8 @@ everything, the whole product, with ten times the examples: hours.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -44,12 +46,22 @@ _EVERY = 23
 _LONG = 3600
 
 
+def _elsewhere(path: Path) -> bool:
+    """Say whether a file's tests are another Python's."""
+    place = f"{path.parent.name}/{path.name}"
+    return LEVEL == "quick" and (path.name in _CONTRACTS or place in _PRODUCTS)
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Don't even collect them: they are two thirds of all tests."""
+    return True if _elsewhere(collection_path) else None
+
+
 def _left_out(item: pytest.Item) -> bool:
     heavy = item.get_closest_marker("heavy") is not None
     if LEVEL in ("heavy", "all"):
         return LEVEL == "heavy" and not heavy
-    place = f"{item.path.parent.name}/{item.path.name}"
-    return heavy or (LEVEL == "quick" and (item.path.name in _CONTRACTS or place in _PRODUCTS))
+    return heavy or _elsewhere(item.path)
 
 
 def _chosen(items: list[pytest.Item]) -> list[pytest.Item]:
