@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from xenparley.domain.config import Extra, Feature, GuestConfig
@@ -20,6 +21,7 @@ from xenparley_formats.xml_extras import (
 from xenparley_formats.xml_guest_nodes import DOMAIN, FEATURES, GROUPS
 from xenparley_formats.xml_node import FLAG, FLAT, MANY, ONE, SCALARS, Node, Values
 from xenparley_formats.xml_parse import parse_xml
+from xenparley_formats.xml_places import also_wrong, locate
 from xenparley_formats.xml_run import ReadRun
 from xenparley_formats.xml_words import SPACES
 
@@ -63,9 +65,13 @@ def read_xml_once(data: bytes, *, source: str, strict: bool, lean: bool) -> Read
     config = _object(DOMAIN, root, run, found)
     if run.blanks and lean:
         return None
-    if run.problems or not isinstance(config, GuestConfig):
+    if not isinstance(config, GuestConfig):
         raise ConfigError(run.found(), summary="invalid domain XML")
-    return Reading(config=config, warnings=worded(run.warnings) if run.warnings else ())
+    if run.problems:
+        others = also_wrong(root, source, config, run.problems)
+        raise ConfigError((*run.found(), *others), summary="invalid domain XML")
+    warnings = worded(run.warnings) if run.warnings else ()
+    return Reading(config=config, warnings=warnings, locate=partial(locate, root, source))
 
 
 def _object(node: Node, element: Any, run: ReadRun, found: Found) -> Any:

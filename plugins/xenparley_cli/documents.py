@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from xenparley.domain.errors import AccessRefused, InvalidInput, NotFound
+from xenparley.domain.errors import AccessRefused, ConfigError, InvalidInput, NotFound, Problem
 from xenparley.domain.identity import printable
 from xenparley_cli.context import Context
 
@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "XEND_VERSION",
+    "check_document",
     "file_argument",
     "find_format",
     "known_options",
     "read_bytes",
     "read_configuration",
     "read_document",
+    "source_of",
     "version_option",
 ]
 
@@ -54,7 +56,24 @@ def read_configuration(context: Context, arguments: Namespace) -> GuestConfig:
     reading = read_document(context, arguments, {})
     for warning in reading.warnings:
         context.output.warn(warning)
+    check_document(reading, arguments)
     return reading.config  # type: ignore[no-any-return]
+
+
+def check_document(reading: Reading, arguments: Namespace) -> None:
+    """Raise ConfigError with everything that is wrong with the guest, and where FILE says it."""
+    from xenparley.domain.config.validate import validate
+
+    source = source_of(arguments)
+    problems = validate(reading.config)
+    if problems:
+        locate = reading.locate or (lambda place: f"{source}: {place}" if place else source)
+        raise ConfigError(tuple(Problem(locate(p.place), p.message) for p in problems))
+
+
+def source_of(arguments: Namespace) -> str:
+    """Return what places call FILE."""
+    return "stdin" if arguments.file == "-" else str(arguments.file)
 
 
 def read_document(context: Context, arguments: Namespace, options: Mapping[str, str]) -> Reading:
@@ -65,9 +84,11 @@ def read_document(context: Context, arguments: Namespace, options: Mapping[str, 
         known_options(spec, {XEND_VERSION: arguments.xend_version})
     data = read_bytes(arguments.file)
     reader = context.plugins.resolve(spec.reader)
-    source = "stdin" if arguments.file == "-" else arguments.file
     reading: Reading = reader(
-        data, source=source, strict=arguments.strict, options=known_options(spec, options)
+        data,
+        source=source_of(arguments),
+        strict=arguments.strict,
+        options=known_options(spec, options),
     )
     return reading
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.xml_documents import document
-from xenparley.domain.config.validate import check
+from xenparley.domain.config.validate import check, validate
 from xenparley.domain.errors import ConfigError, ParseError, XenparleyError
 from xenparley_formats.xml_format import read_xml
 
@@ -112,6 +112,47 @@ def test_all_problems_are_reported_at_once_with_line_and_path() -> None:
         "g.xml:11: devices/hostdev",
         "g.xml:12: devices/input",
     }
+
+
+_IMPOSSIBLE = b"""<domain type='xen'>
+<name>a/b</name>
+<memory unit='%s'>4096</memory>
+<vcpu>0</vcpu>
+<os><type>linux</type><kernel>/k</kernel></os>
+<devices>
+<disk type='file'><source file='/x'/><target dev='xvda'/></disk>
+<disk type='file'><source file='/y'/>
+<target dev='xvda'/></disk>
+</devices>
+</domain>"""
+_WRONG = {
+    "g.xml:2: name",
+    "g.xml:4: vcpu",
+    "g.xml:9: devices/disk[2]/target",
+}
+
+
+def test_a_guest_that_can_not_be_is_told_beside_what_can_not_be_read() -> None:
+    with pytest.raises(ConfigError) as caught:
+        read_xml(_IMPOSSIBLE % b"furlong", source="g.xml")
+    # memory is missing only because it could not be read: it is told once
+    assert [problem.place for problem in caught.value.problems if "memory" in problem.place] == [
+        "g.xml:3: memory"
+    ]
+    assert {problem.place for problem in caught.value.problems} == {*_WRONG, "g.xml:3: memory"}
+
+
+def test_a_reading_knows_the_line_of_each_place_of_its_model() -> None:
+    reading = read_xml(_IMPOSSIBLE % b"KiB", source="g.xml")
+    assert reading.locate is not None
+    assert {reading.locate(problem.place) for problem in validate(reading.config)} == _WRONG
+    assert reading.locate("devices/disk[1]/source/@file") == (
+        "g.xml:7: devices/disk[1]/source/@file"
+    )
+    # what the document has not is missing in what it has
+    assert reading.locate("devices/disk[3]/target") == "g.xml:6: devices/disk[3]/target"
+    assert reading.locate("os/loader/[x") == "g.xml:5: os/loader/[x"
+    assert reading.locate("") == "g.xml:1"
 
 
 def test_many_problems_are_counted() -> None:

@@ -107,10 +107,15 @@ class AdapterSpec:
 
 
 class Reading(NamedTuple):
-    """What a format made of a document; ``warnings`` word what it could not carry over."""
+    """What a format made of a document; ``warnings`` word what it could not carry over.
+
+    ``locate``, where a format has one, turns a place of the model (``devices/disk[2]/target``)
+    into one of the document (``guest.xml:14: devices/disk[2]/target``).
+    """
 
     config: Any
     warnings: tuple[str, ...] = ()
+    locate: Callable[[str], str] | None = None
 
 
 class Writing(NamedTuple):

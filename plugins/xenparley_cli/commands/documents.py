@@ -12,6 +12,7 @@ from xenparley_cli.commands.images import pair
 from xenparley_cli.context import Context
 from xenparley_cli.documents import (
     XEND_VERSION,
+    check_document,
     file_argument,
     find_format,
     known_options,
@@ -123,8 +124,6 @@ def configure_validate(parser: ArgumentParser) -> None:
 
 def run_validate(context: Context, arguments: Namespace) -> int:
     """Tell everything that is wrong with a file: a line each, its place first."""
-    from xenparley.domain.config.validate import check
-
     out = context.output
     code = 0
     warnings: tuple[str, ...] = ()
@@ -132,7 +131,7 @@ def run_validate(context: Context, arguments: Namespace) -> int:
     try:
         reading = read_document(context, arguments, {})
         warnings = reading.warnings
-        check(reading.config)
+        check_document(reading, arguments)
     except (ConfigError, Unrepresentable) as exc:
         problems, code = exc.problems, code_of(exc)
     except ParseError as exc:
