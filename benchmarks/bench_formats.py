@@ -1,16 +1,16 @@
 """What reading, writing and changing XM files and xl.cfg costs: 2,000 different files of each.
 
-Run ``python benchmarks/bench_formats.py``. Times are CPU time of one pass; printed are
-microseconds for a file, and the ratio to compiling the same text with Python's own parser, which
-is the first half of what xm did with it.
+Run with ``pytest benchmarks/bench_formats.py``. Times are CPU time of a pass over all files; the
+first row is Python's own parser compiling the same text, the first half of what xm did with it.
 """
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
+import pytest
 from attrs import evolve
 
 from xenparley_formats import xl_format, xm_format
@@ -48,13 +48,6 @@ def _documents(*, xl: bool) -> list[bytes]:
     return [text.encode() for text in texts]
 
 
-def _each(work: Callable[[bytes], object], documents: list[bytes]) -> float:
-    start = time.process_time()
-    for data in documents:
-        work(data)
-    return (time.process_time() - start) * 1e6 / len(documents)
-
-
 def _change_xm(data: bytes) -> None:
     document = xm_format.parse_xm(data)
     config = xm_format.config_from_xm(document)
@@ -66,23 +59,27 @@ def _write_xm(data: bytes) -> None:
     xm_format.write(config, options={})
 
 
-def main() -> int:
-    """Measure and print."""
-    xm, xl = _documents(xl=False), _documents(xl=True)
-    print(f"{COUNT} files of {len(xm[0])} bytes each")
-    bare = _each(lambda data: compile(data, "bench", "exec"), xm)
-    rows = [
-        ("Python compiles them", bare),
-        ("xm: parsed, layout kept", _each(xm_format.parse_xm, xm)),
-        ("xm: read as guests", _each(lambda d: xm_format.read(d, source="b", options={}), xm)),
-        ("xm: read, written anew", _each(_write_xm, xm)),
-        ("xm: read, memory changed", _each(_change_xm, xm)),
-        ("xl: read as guests", _each(lambda d: xl_format.read(d, source="b", options={}), xl)),
-    ]
-    for name, micro in rows:
-        print(f"{name:26} {micro:9.1f} us {micro / bare:7.2f} times")
-    return 0
+WORK: dict[str, tuple[bool, Callable[[bytes], object]]] = {
+    "Python compiles them": (False, lambda data: compile(data, "bench", "exec")),
+    "xm: parsed, layout kept": (False, xm_format.parse_xm),
+    "xm: read as guests": (False, lambda data: xm_format.read(data, source="b", options={})),
+    "xm: read, written anew": (False, _write_xm),
+    "xm: read, memory changed": (False, _change_xm),
+    "xl: read as guests": (True, lambda data: xl_format.read(data, source="b", options={})),
+}
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+@pytest.mark.benchmark(group=f"{COUNT} files", timer=time.process_time)
+@pytest.mark.parametrize("what", WORK)
+def test_files(benchmark: Any, what: str) -> None:
+    xl, work = WORK[what]
+    documents = _documents(xl=xl)
+
+    def all_of_them() -> object:
+        for data in documents:
+            last = work(data)
+        return last
+
+    result = benchmark.pedantic(all_of_them, rounds=3)
+    if "read as" in what:
+        assert result.config.name == f"guest{COUNT - 1}"

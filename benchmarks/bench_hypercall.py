@@ -1,17 +1,18 @@
-"""Decoding records, and handing calls to the worker. ``python benchmarks/bench_hypercall.py``.
+"""Decoding records, and handing calls to the worker. No host is needed.
 
-Prints microseconds for each record, best and median of many rounds of 1,000 records, for some
-releases; then microseconds for a call that does nothing on the worker, beside the same by a pair
-of queues. No host is needed.
+Run with ``pytest benchmarks/bench_hypercall.py``. 1,000 records of some releases, of which each
+is to take 2 microseconds at most; and 200 calls that do nothing on the worker, beside the same by
+a pair of queues.
 """
 
 from __future__ import annotations
 
-import statistics
 import threading
 import time
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from xenparley_hypercall.worker import Workers
 from xenparley_wire.abi.domaininfo import DomainInfoCodec
@@ -21,19 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 RECORDS = 1000
-ROUNDS = 200
 CALLS = 200
-
-
-def measure(codec: DomainInfoCodec, data: bytes) -> list[float]:
-    """Return microseconds a record of each round."""
-    found = []
-    for _ in range(ROUNDS):
-        start = time.perf_counter()
-        records = codec.decode(data, RECORDS)
-        found.append((time.perf_counter() - start) / RECORDS * 1e6)
-        assert len(records) == RECORDS
-    return found
 
 
 class NoDevice:
@@ -65,47 +54,43 @@ def by_queues() -> tuple[Callable[[], object], Callable[[], None]]:
     return call, end
 
 
-def handing_over() -> None:
-    """Measure both ways, turn by turn, and print them and their ratio."""
-    workers = Workers(NoDevice())  # type: ignore[arg-type]
-    queues, end = by_queues()
+@pytest.mark.benchmark(group=f"decoding {RECORDS} records")
+@pytest.mark.parametrize(
+    ("key", "version"),
+    [
+        (InterfaceKey(0, 0, 0x03000000), (3, 0)),
+        (InterfaceKey(6, 5), (3, 4)),
+        (InterfaceKey(0xA, 9), (4, 4)),
+        (InterfaceKey(0x15, 0x15), (4, 17)),
+        (InterfaceKey(0x16, 0x18), (4, 22)),
+    ],
+    ids=["3.0.2", "3.4", "4.4", "4.17", "4.22"],
+)
+def test_decode(benchmark: Any, key: InterfaceKey, version: tuple[int, int]) -> None:
+    codec = DomainInfoCodec(load("x86_64", key, version).layout("domctl.getdomaininfo"))
+    data = bytes(range(256)) * (codec.size * RECORDS // 256 + 1)
+    assert len(benchmark(codec.decode, data, RECORDS)) == RECORDS
 
-    def bells() -> object:
+
+def by_bell() -> tuple[Callable[[], object], Callable[[], None]]:
+    """Return a call that does nothing on the worker, and what ends that."""
+    workers = Workers(NoDevice())  # type: ignore[arg-type]
+
+    def call() -> object:
         return workers.run(lambda turn: 0, deadline=time.monotonic() + 10, operation="nothing")
 
-    found: dict[str, list[float]] = {"bells": [], "queues": []}
-    for _ in range(ROUNDS):
-        for name, call in (("bells", bells), ("queues", queues)):
-            start = time.perf_counter()
-            for _ in range(CALLS):
-                call()
-            found[name].append((time.perf_counter() - start) / CALLS * 1e6)
-    workers.close()
+    return call, workers.close
+
+
+@pytest.mark.benchmark(group=f"{CALLS} calls handed to another thread")
+@pytest.mark.parametrize("way", [by_bell, by_queues])
+def test_hand_over(benchmark: Any, way: Callable[[], Any]) -> None:
+    call, end = way()
+
+    def calls() -> object:
+        for _ in range(CALLS):
+            answer = call()
+        return answer
+
+    assert benchmark(calls) == 0
     end()
-    middle = {name: statistics.median(times) for name, times in found.items()}
-    print(
-        f"a call handed to the worker: {middle['bells']:.1f} us; by two queues: "
-        f"{middle['queues']:.1f} us; {middle['queues'] / middle['bells']:.2f} times as long"
-    )
-
-
-def main() -> None:
-    """Measure and print."""
-    for name, key, version in (
-        ("3.0.2", InterfaceKey(0, 0, 0x03000000), (3, 0)),
-        ("3.4", InterfaceKey(6, 5), (3, 4)),
-        ("4.4", InterfaceKey(0xA, 9), (4, 4)),
-        ("4.17", InterfaceKey(0x15, 0x15), (4, 17)),
-        ("4.22", InterfaceKey(0x16, 0x18), (4, 22)),
-    ):
-        codec = DomainInfoCodec(load("x86_64", key, version).layout("domctl.getdomaininfo"))
-        times = measure(codec, bytes(range(256)) * (codec.size * RECORDS // 256 + 1))
-        print(
-            f"Xen {name}: {codec.size} bytes, best {min(times):.3f}, "
-            f"median {statistics.median(times):.3f} us a record"
-        )
-    handing_over()
-
-
-if __name__ == "__main__":
-    main()

@@ -1,16 +1,19 @@
-"""Listing 500 guests through XenD. Usage: ``python benchmarks/bench_xend.py``.
+"""Listing 500 guests through XenD, of each generation and through each of its doors.
 
-For each generation and door: the number of requests (asserted), the bytes of the answers, and
-milliseconds of the whole listing, best and median, against the simulated XenD in this process
-(its own work is counted too, and measured by itself as "daemon").
+Run with ``pytest benchmarks/bench_xend.py``. The number of requests is asserted: one, but where
+xend tells a paused guest's state only by itself. The simulated XenD runs in this process, so its
+own work counts too: it is measured by itself as well ("daemon").
 """
 
 from __future__ import annotations
 
-import statistics
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from xenparley.domain.config import Boot, GuestConfig, Vcpus
 from xenparley.domain.guest import Field
@@ -25,66 +28,72 @@ from xenparley_xend.channel import make
 
 GUESTS = 500
 ROUNDS = 5
+#: Generation, door, how many guests are paused.
+CASES = [
+    (made_as, door, paused)
+    for made_as in GENERATIONS
+    for door, paused, has in (
+        ("http", 0, True),
+        ("http", 50, made_as.managed),
+        ("xmlrpc", 50 if made_as.managed else 0, made_as.xmlrpc),
+    )
+    if has
+]
 
 
-def measure(made_as: Generation, door: str, paused: int) -> None:
-    """Measure and print one line."""
+@pytest.fixture
+def hypervisor(request: Any) -> Iterator[Hypervisor]:
+    made = Hypervisor()
+    for number in range(GUESTS):
+        config = GuestConfig(
+            name=f"guest-{number}",
+            memory_kib=65536,
+            vcpus=Vcpus(maximum=2),
+            boot=Boot(kernel="/boot/vmlinuz"),
+        )
+        made.create(config, paused=number < request.param)
+    yield made
+    made.close()
+
+
+@pytest.mark.benchmark(group=f"listing {GUESTS} guests through XenD")
+@pytest.mark.parametrize(
+    ("made_as", "door", "hypervisor"),
+    CASES,
+    indirect=["hypervisor"],
+    ids=[f"{made_as.release}-{door}-{paused} paused" for made_as, door, paused in CASES],
+)
+def test_list(
+    benchmark: Any, request: Any, hypervisor: Hypervisor, made_as: Generation, door: str
+) -> None:
+    paused = request.node.callspec.params["hypervisor"]
+    host = XendHost(hypervisor, made_as)
+    # the path of a UNIX socket is short
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "xend"
-        hypervisor = Hypervisor()
-        for number in range(GUESTS):
-            config = GuestConfig(
-                name=f"guest-{number}",
-                memory_kib=65536,
-                vcpus=Vcpus(maximum=2),
-                boot=Boot(kernel="/boot/vmlinuz"),
-            )
-            hypervisor.create(config, paused=number < paused)
-        host = XendHost(hypervisor, made_as)
-        paths = {"http_path" if door == "http" else "xmlrpc_path": path}
-        with XendServer(host, **paths):
-            context = ChannelContext(
-                "xend",
-                parse_uri("xend+unix:///x"),
-                False,
-                {"path": str(path), "protocol": door},
-            )
-            channel = make(context)
+        with XendServer(host, **{"http_path" if door == "http" else "xmlrpc_path": path}):
+            settings = {"path": str(path), "protocol": door}
+            channel = make(ChannelContext("xend", parse_uri("xend+unix:///x"), False, settings))
             inventory = channel.port(Role.INVENTORY)
             inventory.list_live([], domids=[0], deadline=time.monotonic() + 60)
-            times = []
-            for _ in range(ROUNDS):
-                before = host.requests
-                start = time.perf_counter()
-                rows = inventory.list_live(list(Field), deadline=time.monotonic() + 60)
-                times.append((time.perf_counter() - start) * 1e3)
-                assert len(rows) == GUESTS + 1
-                requests = host.requests - before
-                if door == "xmlrpc" or not made_as.managed:
-                    assert requests == 1
-                else:
-                    assert requests == 2 + paused
-            start = time.perf_counter()
-            for guest in host.listed("all"):
-                host.shown(guest)
-            daemon = (time.perf_counter() - start) * 1e3
+            before = host.requests
+            rows = benchmark.pedantic(
+                lambda: inventory.list_live(list(Field), deadline=time.monotonic() + 60),
+                rounds=ROUNDS,
+            )
+            requests = (host.requests - before) / ROUNDS
             channel.close()
-        hypervisor.close()
-    print(
-        f"Xen {made_as.release:6} {door:6} {paused:3} paused: {requests:3} requests, "
-        f"best {min(times):7.1f}, median {statistics.median(times):7.1f} ms (daemon {daemon:.1f})"
+    assert len(rows) == GUESTS + 1
+    one = door == "xmlrpc" or not made_as.managed
+    assert requests == (1 if one else 2 + paused)
+    benchmark.extra_info["requests"] = requests
+
+
+@pytest.mark.benchmark(group=f"listing {GUESTS} guests through XenD")
+@pytest.mark.parametrize("hypervisor", [0], indirect=True)
+def test_daemon(benchmark: Any, hypervisor: Hypervisor) -> None:
+    host = XendHost(hypervisor, GENERATIONS[-1])
+    shown = benchmark.pedantic(
+        lambda: [host.shown(guest) for guest in host.listed("all")], rounds=ROUNDS
     )
-
-
-def main() -> None:
-    """Measure every generation and door."""
-    for made_as in GENERATIONS:
-        measure(made_as, "http", 0)
-        if made_as.managed:
-            measure(made_as, "http", 50)
-        if made_as.xmlrpc:
-            measure(made_as, "xmlrpc", 50 if made_as.managed else 0)
-
-
-if __name__ == "__main__":
-    main()
+    assert len(shown) == GUESTS + 1
