@@ -16,10 +16,22 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["MODES", "Gate"]
+__all__ = ["MODES", "Gate", "Through"]
 
 MODES: Final = ("open", "absent", "refused", "slow", "hung", "dead", "lying")
 _NONSENSE: Final = b"\xde\xad\xbe\xef" * 64
+
+
+class Through:
+    """What a connection's bytes go through, both ways; this one leaves them as they are."""
+
+    def requests(self, data: bytes) -> bytes:
+        """Return what the server is to get for what the client sent. OSError ends both."""
+        return data
+
+    def answers(self, data: bytes) -> bytes:
+        """Return what the client is to get for what the server sent. OSError ends both."""
+        return data
 
 
 class Gate:
@@ -27,8 +39,9 @@ class Gate:
 
     ``denial`` answers requests as a daemon does that denies access: it takes the bytes so far and
     returns the answer, and how many of them it took. The gate listens once :meth:`open` was
-    called. Safe for threads. Each connection has two threads of
-    its own, so that a client which reads nothing holds up nobody else.
+    called; ``through`` makes what the bytes of a connection go through. Safe for threads. Each
+    connection has two threads of its own, so that a client which reads nothing holds up nobody
+    else.
     """
 
     def __init__(
@@ -38,8 +51,10 @@ class Gate:
         *,
         path: Path | None = None,
         port: int = 0,
+        through: Callable[[], Through] = Through,
     ) -> None:
         self.path = path
+        self._through = through
         self.port = port
         self.target = os.fspath(target)
         self._denial = denial
@@ -144,7 +159,7 @@ class Gate:
                 server.close()
                 client.close()
                 continue
-            pair = _Pair(client, server)
+            pair = _Pair(client, server, self._through())
             self._pairs.add(pair)
             self._start(lambda pair=pair: self._run(pair, self._requests))  # type: ignore[misc]
             self._start(lambda pair=pair: self._run(pair, self._answers))  # type: ignore[misc]
@@ -173,10 +188,11 @@ class Gate:
                 continue
             if self._mode == "slow":
                 self._changed.wait(self._seconds)
-            pair.server.sendall(data)
+            pair.server.sendall(pair.through.requests(data))
 
     def _answers(self, pair: _Pair) -> None:
         while data := pair.server.recv(65536):
+            data = pair.through.answers(data)
             if self._mode == "dead":
                 pair.client.sendall(data[: len(data) // 2])
                 return
@@ -189,7 +205,8 @@ class Gate:
 class _Pair:
     """The two ends of one connection; closed by the second of its two threads."""
 
-    def __init__(self, client: socket.socket, server: socket.socket) -> None:
+    def __init__(self, client: socket.socket, server: socket.socket, through: Through) -> None:
+        self.through = through
         self.client = client
         self.server = server
         self._lock = threading.Lock()

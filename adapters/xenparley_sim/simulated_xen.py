@@ -19,17 +19,18 @@ from xenparley_sim.keeper import Keeper
 from xenparley_sim.releases import CHANNELS, TOOLSTACKS, release_of
 from xenparley_sim.simulated_hypercalls import BareModel, HypercallDoor
 from xenparley_sim.store_mirror import StoreMirror
+from xenparley_sim.store_service import StoreService
 from xenparley_sim.xen_faults import XenFaults
 from xenparley_sim.xend_host import XendHost
 from xenparley_sim.xend_server import XendServer
-from xenparley_sim.xenstore_server import XenStoreServer
+from xenparley_sim.xenstored_build import IN_PROCESS
 from xenparley_sim.xl_fake import FakeXl
 
 if TYPE_CHECKING:
     from xenparley.plugin.registry import Plugins
     from xenparley_sim.clock import Clock
     from xenparley_sim.facts import HostFacts, Timing
-    from xenparley_sim.xenstore_store import Store
+    from xenparley_sim.host_store import HostStore
 
 __all__ = ["USERS", "SimulatedXen"]
 
@@ -46,7 +47,10 @@ class SimulatedXen:
     4.1), None for neither, or by the release when nothing is said. ``directory`` is where its
     sockets and files are (a short path: a socket's name has 107 bytes at most); without one it
     is made, and removed at the end. ``facts`` and ``timing`` change the host's size and pace,
-    ``clock`` its time; ``port`` is where XenD listens (0: any).
+    ``clock`` its time; ``port`` is where XenD listens (0: any). ``xenstored`` is what keeps its
+    XenStore: ``in-process``, ``real`` (or ``xenstored``, ``oxenstored``, or a program's path) for
+    a daemon of Xen's, ``auto`` for a real one where it is installed. ``start`` raises Unavailable
+    when that is not there.
 
     What is done through one channel shows in the others. ``hypervisor`` is the host seen from
     the inside, ``store`` its XenStore. Raises InvalidInput for what Xen never had.
@@ -64,6 +68,7 @@ class SimulatedXen:
         timing: Timing | None = None,
         clock: Clock | None = None,
         port: int = 0,
+        xenstored: str | Path = IN_PROCESS,
     ) -> None:
         self.release = release_of(release, arch)
         self.toolstack = self._chosen(toolstack)
@@ -72,6 +77,10 @@ class SimulatedXen:
         self.directory = Path()
         self._facts = facts or self.release.facts
         self._timing, self._clock, self._port = timing, clock, port
+        self._wanted = str(xenstored)
+        #: The program that keeps its XenStore; None: this process does.
+        self.xenstored: Path | None = None
+        self.store: HostStore
         self._closing = ExitStack()
         self._gates: dict[str, list[Gate]] = {}
         self._started = False
@@ -193,14 +202,12 @@ class SimulatedXen:
             (self.folder / own).write_text("# as it was installed\n")
 
     def _start_store(self) -> None:
-        behind = self.directory / "xenstored-behind.sock"
-        server = XenStoreServer(behind)
-        self.store: Store = server.store
-        server.start()
-        self._closing.callback(server.close)
+        service = StoreService(self.directory, self._wanted, self._closing)
+        self.xenstored, self.store = service.program, service.store
+        self._settle_store = service.settle
         self.mirror = StoreMirror(
             self.hypervisor,
-            self.store,
+            service.toolstack,
             sysfs=self.root / "sys",
             libxl=self.toolstack == "xl",
             cleans=self.toolstack == "xend",
@@ -209,15 +216,11 @@ class SimulatedXen:
         self._closing.callback(self.mirror.close)
         if "xenstore" not in self.channels:
             return
-        self._gate("xenstore", Gate(behind, xenstore_denial, path=self._socket("xenstored")))
+        path = self._socket("xenstored")
+        self._gate("xenstore", Gate(service.socket, xenstore_denial, path=path))
         if self.release.has_read_only_socket:
-            readers = XenStoreServer(
-                self.directory / "readers-behind.sock", self.store, read_only=True
-            )
-            readers.start()
-            self._closing.callback(readers.close)
             path = self.directory / "socket_ro"
-            self._gate("xenstore", Gate(readers.path, xenstore_denial, path=path))
+            self._gate("xenstore", service.readers_gate(xenstore_denial, path))
 
     def _start_hypercalls(self) -> None:
         model = BareModel(self.hypervisor, self.mirror.destroyed_bare)
@@ -261,6 +264,16 @@ class SimulatedXen:
     def gates(self, channel: str) -> tuple[Gate, ...]:
         """Return the places at which this channel's clients connect."""
         return tuple(self._gates.get(channel, ()))
+
+    def settle(self) -> None:
+        """Carry out what has become due, and wait until it shows in every channel.
+
+        Guests have taken then what was written into XenStore: a real daemon tells of it a little
+        later than it answers.
+        """
+        self._settle_store()
+        self.hypervisor.settle()
+        self.hypervisor.notify()
 
     # Trouble
 

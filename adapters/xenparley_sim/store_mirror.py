@@ -18,13 +18,13 @@ from xenparley.plugin.log import logger
 from xenparley_sim import changes
 from xenparley_sim.backend_counts import forget_counts, write_counts
 from xenparley_sim.store_keys import availability, device_keys, guest_keys, home, sizes
-from xenparley_sim.xenstore_store import StoreFault
+from xenparley_sim.xenstore_tree import StoreFault
 
 if TYPE_CHECKING:
     from xenparley_sim.changes import Change
     from xenparley_sim.domain import Domain
+    from xenparley_sim.host_store import HostStore
     from xenparley_sim.hypervisor import Hypervisor
-    from xenparley_sim.xenstore_store import Store
 
 __all__ = ["StoreMirror"]
 
@@ -46,7 +46,7 @@ class StoreMirror:
     def __init__(
         self,
         hypervisor: Hypervisor,
-        store: Store,
+        store: HostStore,
         *,
         sysfs: Path,
         libxl: bool,
@@ -172,7 +172,7 @@ class StoreMirror:
         if not self._libxl and change.detail in ("poweroff", "reboot", "suspend", "crash"):
             self._write({f"/vm/{change.uuid}/xend/last_shutdown_reason": change.detail})
         self._rewired(change)
-        self._store.domain_changed()
+        self._store.domain_changed(change.domid)
 
     def _dying(self, change: Change) -> None:
         assert change.domid is not None
@@ -186,7 +186,7 @@ class StoreMirror:
     def _gone(self, change: Change) -> None:
         assert change.domid is not None
         forget_counts(self._sysfs, change.domid)
-        self._store.domain_changed()
+        self._store.domain_changed(change.domid)
 
     def _clear(self, change: Change) -> None:
         """Clear a guest away, as the toolstack does."""
@@ -268,14 +268,13 @@ class StoreMirror:
         if len(parts) < 6 or not parts[3].isdigit():
             return
         domid, key = int(parts[3]), "/".join(parts[4:])
-        try:
-            value = self._store.read(path).decode("utf-8", "replace")
-        except StoreFault:
-            # Removed: nothing is asked.
+        value = self._store.news(path)
+        if value is None:
+            # Removed, or not somebody else's: nothing is asked.
             return
         self._mine.acting = True
         try:
-            self._obey(domid, key, value)
+            self._obey(domid, key, value.decode("utf-8", "replace"))
         except XenparleyError as exc:
             # A guest leaves be what it can't do, as the one in a real domain would.
             logger("sim").info("domain %d leaves %s = %.40r be: %s", domid, key, value, exc)

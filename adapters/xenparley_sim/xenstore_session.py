@@ -16,13 +16,13 @@ from .xenstore_store import Quota, Store, StoreFault
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["OCAML", "Dialect", "Session"]
+__all__ = ["CHANGING", "OCAML", "Dialect", "Session"]
 
 _OK = b"OK\0"
 _PART_NAMES = Quota._fields
 _ANSWER_MAX = 1 << 30
 #: What the read-only socket refuses.
-_CHANGING = frozenset(
+CHANGING = frozenset(
     {
         MessageType.WRITE,
         MessageType.MKDIR,
@@ -140,7 +140,7 @@ class Session:
 
     def _carry_out(self, message: Message) -> bytes:
         kind, _, transaction, payload = message
-        if self._read_only and kind in _CHANGING:
+        if self._read_only and kind in CHANGING:
             raise StoreFault("EROFS")
         handler = getattr(self, f"_do_{MessageType(kind).name.lower()}", None)
         if handler is None:

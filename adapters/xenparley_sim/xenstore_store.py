@@ -91,6 +91,12 @@ class Store:
         with self._lock:
             return find(self._root, path) is not None
 
+    def news(self, path: str) -> bytes | None:
+        """Return a value that others may have written, or None; who wrote is told by the thread."""
+        with self._lock:
+            node = find(self._root, path)
+            return None if node is None else node.value
+
     def size(self) -> int:
         """Return how many nodes there are."""
         return count(self._root)
@@ -252,8 +258,8 @@ class Store:
             self._introduced.discard(domain_id)
             self._watches.fire("@releaseDomain", False)
 
-    def domain_changed(self) -> None:
-        """A domain shut down or is dying: ``@releaseDomain`` fires."""
+    def domain_changed(self, domain_id: int) -> None:
+        """A domain shut down or is gone: ``@releaseDomain`` fires."""
         with self._lock:
             self._watches.fire("@releaseDomain", False)
 

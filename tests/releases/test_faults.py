@@ -7,6 +7,7 @@ import time
 import pytest
 
 from support.simulated_hosts import CONFIG, eventually, only, simulated
+from support.xenstored import need
 from xenparley.domain import errors as e
 from xenparley.domain.guest import Field
 from xenparley.negotiation.capability import Capability
@@ -37,14 +38,24 @@ def question(channel):
     return lambda host, **more: [g.name for g in host.list([Field.NAME], **more)]
 
 
-@pytest.fixture(params=sorted(HOMES))
-def channel(request):
+@pytest.fixture(
+    params=[*((each, "in-process") for each in sorted(HOMES)), ("xenstore", "xenstored")],
+    ids="-".join,
+)
+def home(request):
+    need(request.param[1])
     return request.param
 
 
 @pytest.fixture
-def xen(channel):
-    with simulated(HOMES[channel]) as made:
+def channel(home):
+    return home[0]
+
+
+@pytest.fixture
+def xen(home):
+    channel, keeper = home
+    with simulated(HOMES[channel], xenstored=keeper) as made:
         with made.connect() as host:
             host.create(CONFIG)
             if channel == "xm":

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from support.simulated_hosts import CONFIG
+from support.xenstored import available
 from xenparley import connect
 from xenparley.domain.errors import OutcomeUnknown, XenparleyError
 from xenparley.plugin.registry import Plugins
@@ -46,6 +47,7 @@ class Lives(RuleBasedStateMachine):
         self.closing = ExitStack()
         self.hosts = {}
         self.hypervisors = {}
+        self.settles = []
         hypervisor = Hypervisor(clock=FrozenClock())
         self.closing.callback(hypervisor.close)
         plugins = Plugins(load=False)
@@ -53,9 +55,15 @@ class Lives(RuleBasedStateMachine):
         self.hypervisors["sim"] = hypervisor
         self.hosts["sim"] = self.closing.enter_context(connect("sim:", plugins=plugins))
         for release in RELEASES:
-            xen = self.closing.enter_context(SimulatedXen(release, clock=FrozenClock()))
-            self.hypervisors[release] = xen.hypervisor
-            self.hosts[release] = self.closing.enter_context(xen.connect())
+            self.add(release, "in-process")
+
+    def add(self, release, keeper):
+        xen = SimulatedXen(release, clock=FrozenClock(), xenstored=keeper)
+        self.closing.enter_context(xen)
+        name = f"{release} {keeper}"
+        self.settles.append(xen.settle)
+        self.hypervisors[name] = xen.hypervisor
+        self.hosts[name] = self.closing.enter_context(xen.connect())
 
     def teardown(self):
         self.closing.close()
@@ -64,6 +72,7 @@ class Lives(RuleBasedStateMachine):
         """Do it on every host; all of them do it, or all refuse it for the same reason."""
         told = {release: self._once(host, command) for release, host in self.hosts.items()}
         assert len(set(told.values())) == 1, told
+        self.settle()
         self.pass_time(5)
 
     @staticmethod
@@ -80,6 +89,12 @@ class Lives(RuleBasedStateMachine):
         for hypervisor in self.hypervisors.values():
             hypervisor.clock.advance(seconds)
             hypervisor.settle()
+        self.settle()
+
+    def settle(self):
+        """Have guests take what was written, and the toolstack write what it was told."""
+        for settle in self.settles:
+            settle()
 
     def seen(self, host):
         """Return what anybody may see of the guests; domain ids included."""
@@ -147,7 +162,13 @@ class Lives(RuleBasedStateMachine):
 
 
 class LongLives(Lives):
-    """The same for longer."""
+    """The same for longer, and with XenStore kept by a real daemon where there is one."""
+
+    def __init__(self):
+        super().__init__()
+        for keeper in ("xenstored", "oxenstored"):
+            if available(keeper) is None:
+                self.add("4.17", keeper)
 
 
 TestLives = Lives.TestCase

@@ -13,6 +13,7 @@ import pytest
 
 from support.release_answers import answers, disagreements, furnish
 from support.simulated_hosts import simulated
+from support.xenstored import need
 from xenparley import connect
 from xenparley.domain.errors import NoChannel, XenparleyError
 from xenparley.domain.guest import Field
@@ -23,6 +24,7 @@ from xenparley_sim.releases import RELEASES, release_of
 
 #: Releases at which xl's answers differ; the others' xl is asked in heavy runs.
 XL_SPREAD = {"4.1", "4.2", "4.5", "4.11", "4.17", "4.22"}
+STORE = frozenset({"xenstore"})
 #: Guests that are looked at closely where each look runs a process: a plain one, an HVM one.
 FEW = (1, 4)
 
@@ -32,9 +34,11 @@ class World(NamedTuple):
 
     release: str
     toolstack: str
+    keeper: str = "in-process"
 
     def __str__(self):
-        return f"{self.release}-{self.toolstack}"
+        words = (self.release, self.toolstack, *({self.keeper} - {"in-process"}))
+        return "-".join(words)
 
 
 class Case(NamedTuple):
@@ -82,11 +86,17 @@ def worlds():
             yield World(name, "xl")
         if name in ("3.0.1", "3.4", "4.17"):
             yield World(name, "-")
+    for name, toolstack in (("3.0.4", "xend"), ("4.4", "xend"), ("4.4", "xl"), ("4.17", "xl")):
+        yield World(name, toolstack, "xenstored")
+    yield World("4.17", "xl", "oxenstored")
 
 
 def _pairs():
     for world in worlds():
         for case in cases(world):
+            if world.keeper != "in-process" and not (case.channels or STORE) & STORE:
+                # Who keeps XenStore makes no difference to these.
+                continue
             runs_xl = world.toolstack == "xl" and case.channels is not None
             heavy = runs_xl and "xl" in case.channels and world.release not in XL_SPREAD
             yield pytest.param(
@@ -106,10 +116,10 @@ class Furnished(NamedTuple):
 
 @pytest.fixture(scope="module")
 def world(request):
-    release, toolstack = request.param
-    with simulated(
-        release, toolstack=None if toolstack == "-" else toolstack, clock=FrozenClock()
-    ) as xen:
+    release, toolstack, keeper = request.param
+    need(keeper)
+    toolstack = None if toolstack == "-" else toolstack
+    with simulated(release, toolstack=toolstack, xenstored=keeper, clock=FrozenClock()) as xen:
         furnish(xen)
         plugins = Plugins(load=False)
         plugins.register(plugin_for(xen.hypervisor))

@@ -40,7 +40,7 @@ def furnish(xen):
     xen.hypervisor.crash(dead.domid)
     xen.hypervisor.set_credit(1, weight=512, cap=50)
     clock.advance(60)
-    xen.hypervisor.settle()
+    xen.settle()
 
 
 def answers(host, guests=None):

@@ -6,6 +6,7 @@ the stand-in. Where either is missing the tests say so and use the simulated hos
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import shutil
@@ -19,34 +20,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from support.require import missing, required
+from xenparley.domain.errors import Unavailable
+from xenparley_sim.xenstored_build import build_preload, find
+from xenparley_sim.xenstored_daemon import command_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["KINDS", "Daemon", "available", "daemon_path", "peer", "tool"]
+__all__ = ["KINDS", "Daemon", "available", "daemon_path", "need", "peer", "tool"]
 
 #: The peers that the tests run against: the C daemon, the OCaml daemon, the simulated host's.
 KINDS = ("xenstored", "oxenstored", "simulated")
 
-_SOURCE = Path(__file__).with_name("xenstored_preload.c")
 _LOCK = threading.Lock()
 _BUILT: dict[str, Path | str] = {}
-
-_OCAML_CONFIG = """\
-persistent = false
-quota-activate = true
-xenstored-kva = /proc/xen/xsd_kva
-xenstored-port = /proc/xen/xsd_port
-xenstored-log-file = {folder}/oxenstored.log
-access-log-file = {folder}/access.log
-pid-file = {folder}/oxenstored.pid
-"""
 
 
 def daemon_path(kind: str) -> Path | None:
     """Return where the newest daemon of this name is installed, or None."""
-    found = sorted(Path("/usr/lib").glob(f"xen-*/bin/{kind}"))
-    return found[-1] if found else None
+    return find(kind)
 
 
 def tool(name: str) -> str:
@@ -66,27 +58,13 @@ def _preload() -> Path | str:
 
 
 def _build() -> Path | str:
-    compiler = shutil.which("cc") or shutil.which("gcc")
-    if compiler is None:
-        return "no C compiler"
-    # One file for every process and run: a new name, then moved into its place at once.
-    folder = Path(tempfile.gettempdir()) / f"xenparley-preload-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.stat().st_uid != os.getuid():
-        return f"{folder} belongs to somebody else"
-    library = folder / f"preload-{_SOURCE.stat().st_mtime_ns}.so"
-    if not library.exists():
-        fresh = folder / f"{library.name}.{os.getpid()}"
-        built = subprocess.run(
-            [compiler, "-shared", "-fPIC", "-O1", "-o", fresh, _SOURCE, "-ldl"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if built.returncode:
-            return f"{compiler}: {built.stderr.strip()}"
-        fresh.rename(library)
-    return library
+    # One library for all the daemons of this process.
+    folder = Path(tempfile.mkdtemp(prefix="xenparley-preload-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    try:
+        return build_preload(folder)
+    except Unavailable as exc:
+        return str(exc)
 
 
 def available(kind: str) -> str | None:
@@ -131,15 +109,8 @@ class Daemon:
             return
         program, library = daemon_path(self.kind), _preload()
         assert program is not None and isinstance(library, Path), available(self.kind)
-        config = self.folder / "oxenstored.conf"
-        config.write_text(_OCAML_CONFIG.format(folder=self.folder))
-        options = (
-            ["-N", "-F", str(self.folder / "pid")]
-            if self.kind == "xenstored"
-            else ["--no-fork", "--config-file", str(config)]
-        )
         self._process = subprocess.Popen(
-            [program, *options],
+            command_of(program, self.folder),
             env={
                 **self.environment,
                 "LD_PRELOAD": str(library),
@@ -200,12 +171,17 @@ class Daemon:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-@contextlib.contextmanager
-def peer(kind: str) -> Iterator[Daemon]:
-    """Run a peer, or end the test with the reason why it can't be."""
-    reason = available(kind)
+def need(kind: str) -> None:
+    """End the test with the reason why this daemon can't be had, if it can't."""
+    reason = None if kind == "in-process" else available(kind)
     if reason is not None:
         # oxenstored is a second opinion: it is asked for by its own name.
         missing(kind if required(kind) else "xenstored", reason)
+
+
+@contextlib.contextmanager
+def peer(kind: str) -> Iterator[Daemon]:
+    """Run a peer, or end the test with the reason why it can't be."""
+    need(kind)
     with Daemon(kind) as daemon:
         yield daemon

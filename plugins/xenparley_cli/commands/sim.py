@@ -28,6 +28,7 @@ _HOST = tuple(
         "toolstack",
         "channels",
         "directory",
+        "xenstored",
         "uri",
         "http_uri",
         "environment",
@@ -55,6 +56,13 @@ def configure_sim(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--port", metavar="P", type=_port, default=0, help="XenD's TCP port; default: any"
     )
+    parser.add_argument(
+        "--xenstored",
+        metavar="WHICH",
+        default="in-process",
+        help="what keeps its XenStore: in-process, real (or xenstored, oxenstored, a program's "
+        "path), auto for a real one where it is installed; default: in-process",
+    )
     parser.epilog = (
         "--channels A,B serves these only. Hypercalls are not served: no other process can open a "
         "simulated hypervisor's device."
@@ -73,6 +81,7 @@ def run_sim(context: Context, arguments: Namespace) -> int:
         toolstack=None if toolstack == "none" else toolstack,
         directory=arguments.dir,
         port=arguments.port,
+        xenstored=arguments.xenstored,
     )
     out = context.output
     with _until_told() as over, xen:
@@ -126,6 +135,7 @@ def _facts(xen: SimulatedXen) -> dict[str, object]:
         "toolstack": xen.toolstack,
         "channels": _served(xen),
         "directory": str(xen.directory),
+        "xenstored": None if xen.xenstored is None else str(xen.xenstored),
         "uri": xen.uri,
         "http_uri": xen.http_uri if xen.port is not None else None,
         "environment": _environment(xen),
@@ -150,6 +160,8 @@ def _told(xen: SimulatedXen) -> list[str]:
     ):
         if channel in xen.channels:
             lines.append(f"  {word + ':':<15} {settings[channel][key]}")
+    if xen.xenstored is not None and "xenstore" in xen.channels:
+        lines.append(f"  XenStore is kept by {xen.xenstored}.")
     lines.append("Hypercalls are not served: only this process could make them.")
     lines += ["", "Connect by"]
     if xen.port is not None:
