@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from xenparley.domain.errors import XenparleyError
+from xenparley.domain.errors import ChannelLost, XenparleyError
 from xenparley.domain.events import EventKind
 from xenparley.plugin.log import logger
 from xenparley_sim import changes
@@ -88,7 +88,7 @@ class StoreMirror:
         """Follow no more."""
         if self._stop is not None:
             self._stop()
-        with suppress(StoreFault):
+        with suppress(StoreFault, ChannelLost):
             self._store.unwatch("/local/domain", _TOKEN, self)
 
     def _patience(self) -> float:
@@ -105,8 +105,12 @@ class StoreMirror:
     def _changed(self, change: Change) -> None:
         act = self._acts.get(change.kind)
         if act is not None:
-            with self._writing():
-                act(change)
+            try:
+                with self._writing():
+                    act(change)
+            except ChannelLost as exc:
+                # A real daemon was ended: the hypervisor goes on without it, as on a host.
+                logger("sim").warning("XenStore doesn't show what happens: %s", exc)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
