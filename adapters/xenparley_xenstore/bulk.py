@@ -11,7 +11,7 @@ from xenparley_wire.xenstore_paths import path_payloads
 from xenparley_wire.xenstore_types import MessageType
 
 from .errors import CHANNEL, store_error
-from .operations import WINDOW
+from .stream import WINDOW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,6 +23,8 @@ __all__ = ["ask_many", "read_many", "remove_many", "wrong_type"]
 
 #: New requests are sent when a quarter of the window has been answered: the daemon is never idle.
 _LOW = WINDOW * 3 // 4
+#: Requests that are queued at a time, which bounds what their frames take.
+_PART = 4096
 
 
 def wrong_type(connection: Connection, asked: int, got: int) -> ProtocolError:
@@ -40,27 +42,23 @@ def read_many(
     """Read many nodes; see :meth:`Operations.read_many`."""
     kind = int(MessageType.READ)
     error_kind = int(MessageType.ERROR)
-    values: list[bytes | None] = [None] * len(paths)
-    index: dict[int, int] = {}
+    values: list[bytes | None] = []
     failure: XenparleyError | None = None
-    exchange = connection.exchange(deadline)
-    queued = 0
-    while queued < len(paths) or exchange.in_flight:
-        if queued < len(paths):
-            end = min(queued + WINDOW - exchange.in_flight, len(paths))
-            burst = [(kind, payload) for payload in path_payloads(paths[queued:end])]
-            index.update(zip(exchange.send(burst, transaction_id), range(queued, end), strict=True))
-            queued = end
-        for got, request_id, _, payload in exchange.take(_LOW if queued < len(paths) else 0):
-            place = index.pop(request_id)
-            if got == kind:
-                values[place] = payload
-            elif got == error_kind:
-                name = replies.error_name(payload)
-                if name != "ENOENT" and failure is None:
-                    failure = store_error(name, "READ", paths[place])
-            else:
-                raise wrong_type(connection, kind, got)
+    with connection.stream(deadline) as stream:
+        for start in range(0, len(paths), _PART):
+            part = paths[start : start + _PART]
+            first = stream.queue([(kind, each) for each in path_payloads(part)], transaction_id)
+            found: list[bytes | None] = [None] * len(part)
+            for got, request_id, _, payload in stream.take():
+                if got == kind:
+                    found[request_id - first] = payload
+                elif got == error_kind:
+                    name = replies.error_name(payload)
+                    if name != "ENOENT" and failure is None:
+                        failure = store_error(name, "READ", part[request_id - first])
+                else:
+                    raise wrong_type(connection, kind, got)
+            values += found
     if failure is not None:
         raise failure
     return values
@@ -74,24 +72,23 @@ def ask_many(
     An ERROR answer is returned like the others, except one that denies access: it is raised.
     """
     connection = store._connect(deadline)
-    found: list[tuple[int, bytes]] = [(0, b"")] * len(wanted)
-    index: dict[int, int] = {}
-    exchange = connection.exchange(deadline)
-    queued = 0
-    while queued < len(wanted) or exchange.in_flight:
-        if queued < len(wanted):
-            end = min(queued + WINDOW - exchange.in_flight, len(wanted))
-            ids = exchange.send(wanted[queued:end], store.transaction_id)
-            index.update(zip(ids, range(queued, end), strict=True))
-            queued = end
-        for got, request_id, _, payload in exchange.take(_LOW if queued < len(wanted) else 0):
-            place = index.pop(request_id)
-            asked = MessageType(wanted[place][0])
-            if got not in (asked, MessageType.ERROR):
-                raise wrong_type(connection, asked, got)
-            if got == MessageType.ERROR and payload.startswith((b"EACCES", b"EPERM")):
-                raise store_error(replies.error_name(payload), asked.name, "")
-            found[place] = (got, payload)
+    error_kind = int(MessageType.ERROR)
+    found: list[tuple[int, bytes]] = []
+    with connection.stream(deadline) as stream:
+        for start in range(0, len(wanted), _PART):
+            part = wanted[start : start + _PART]
+            first = stream.queue(part, store.transaction_id)
+            answers: list[tuple[int, bytes]] = [(0, b"")] * len(part)
+            for got, request_id, _, payload in stream.take():
+                asked = part[request_id - first][0]
+                if got == error_kind:
+                    if payload.startswith((b"EACCES", b"EPERM")):
+                        name = replies.error_name(payload)
+                        raise store_error(name, MessageType(asked).name, "")
+                elif got != asked:
+                    raise wrong_type(connection, asked, got)
+                answers[request_id - first] = (got, payload)
+            found += answers
     return found
 
 

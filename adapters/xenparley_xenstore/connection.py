@@ -5,8 +5,10 @@ that must not block; it never waits for a consumer, because a client that stops 
 the host (oxenstored blocks whoever causes the events). Callers send from their own threads.
 
 A group of requests in flight is an :class:`Exchange`. The reader appends to its queue and wakes
-it once for a burst of answers, not once for each: that, and one send() for many requests, is what
-makes bulk reads quick.
+it once for a burst of answers, not once for each. In a :class:`Stream` it sends the next requests
+as well, where that needs no waiting. While many answers are on their way it naps instead of
+waiting for the first: then the daemon, which writes each answer by itself, need not wake anybody,
+and one read takes in many answers. That is what makes bulk reads quick.
 """
 
 from __future__ import annotations
@@ -27,10 +29,11 @@ from xenparley_wire.xenstore_types import Message, MessageType
 
 from .errors import CHANNEL
 from .exchange import Exchange
+from .stream import Stream
 from .transport import PartlySent, start_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
 
     from .transport import Transport
 
@@ -40,9 +43,10 @@ _EVENT = int(MessageType.WATCH_EVENT)
 _UNKNOWN = object()
 #: Answers that nobody waits for any more; beyond this many the peer is taken for stalled.
 _ABANDONED_MAX = 1024
-#: From so many answers on their way the reader takes them in heaps, after a nap of so many seconds.
+#: From so many answers on their way the reader takes them in heaps, after a nap. The nap finds
+#: its length between these (seconds), so that about half of them have come.
 _BULK = 12
-_NAP = 2e-5
+_NAP_MIN, _NAP_MAX = 2e-5, 4e-4
 #: A u32 that stays positive wherever a peer took it for signed.
 _LAST_ID = 0x7FFFFFFF
 
@@ -102,6 +106,10 @@ class Connection:
         """Return an empty exchange."""
         return Exchange(self, deadline)
 
+    def stream(self, deadline: float) -> Stream:
+        """Return an empty stream, for more requests than may be in flight."""
+        return Stream(self, deadline)
+
     def call(
         self, message_type: int, payload: bytes, deadline: float, transaction_id: int = 0
     ) -> Message:
@@ -118,37 +126,62 @@ class Connection:
         deadline: float,
     ) -> range:
         """Register and send requests; see :meth:`Exchange.send`."""
-        if self.on_reader:
-            raise RuntimeError("a call on the reading thread would wait for itself")
         if not requests:
             return range(0)
-        if time.monotonic() >= deadline:
-            raise DeadlineExceeded("no time left to ask XenStore", channel=CHANNEL)
-        count = len(requests)
-        with self._lock:
-            if self._failure is not None:
-                raise self._gone()
-            ids = self._take_ids(count)
-            self._pending.update(dict.fromkeys(ids, exchange))
+        ids, frames = self.prepare(exchange, requests, transaction_id, deadline)
+        count = len(frames)
         exchange.in_flight += count
-        pack = HEADER.pack
-        frames = [
-            pack(message_type, request_id, transaction_id, len(payload)) + payload
-            for request_id, (message_type, payload) in zip(ids, requests, strict=True)
-        ]
+        exchange.sent += count
         try:
             self._transport.send(b"".join(frames), deadline)
         except DeadlineExceeded:
-            with self._lock:
-                for request_id in ids:
-                    self._pending.pop(request_id, None)
+            self.forget(ids)
             exchange.in_flight -= count
+            exchange.sent -= count
             raise
         except PartlySent as exc:
             # The stream is cut within a burst: nothing more can be sent on it.
             self.end(ChannelLost(exc.message, channel=CHANNEL))
             raise
         return ids
+
+    def prepare(
+        self,
+        exchange: Exchange,
+        requests: Sequence[tuple[int, bytes]],
+        transaction_id: int,
+        deadline: float,
+    ) -> tuple[range, list[bytes]]:
+        """Register requests; return their ids and frames."""
+        if self.on_reader:
+            raise RuntimeError("a call on the reading thread would wait for itself")
+        if time.monotonic() >= deadline:
+            raise DeadlineExceeded("no time left to ask XenStore", channel=CHANNEL)
+        with self._lock:
+            if self._failure is not None:
+                raise self._gone()
+            ids = self._take_ids(len(requests))
+            self._pending.update(dict.fromkeys(ids, exchange))
+        pack = HEADER.pack
+        return ids, [
+            pack(message_type, request_id, transaction_id, len(payload)) + payload
+            for request_id, (message_type, payload) in zip(ids, requests, strict=True)
+        ]
+
+    def forget(self, ids: Iterable[int]) -> None:
+        """Take requests back that were registered and not sent."""
+        for request_id in ids:
+            self._pending.pop(request_id, None)
+
+    def transmit(self, data: bytes, deadline: float | None) -> bool:
+        """Send frames that are registered; without a deadline only what needs no waiting.
+
+        Returns whether they were sent. Raises DeadlineExceeded (nothing sent), PartlySent.
+        """
+        if deadline is None:
+            return self._transport.offer(data)
+        self._transport.send(data, deadline)
+        return True
 
     def _take_ids(self, count: int) -> range:
         """Return unused consecutive ids; the caller holds the lock."""
@@ -167,6 +200,7 @@ class Connection:
 
         Returns whether there was any: if not, the last answer has just come.
         """
+        self.forget(exchange.cancel())
         with self._lock:
             late = [number for number, owner in self._pending.copy().items() if owner is exchange]
             for request_id in late:
@@ -222,6 +256,8 @@ class Connection:
         pending = self._pending
         take: Callable[[int, object], object] = pending.pop
         on_event = self._on_event
+        batches = self._transport.batches
+        nap, expected = _NAP_MIN, 0
         while True:
             data = receive()
             if not data:
@@ -229,13 +265,15 @@ class Connection:
                 return ChannelLost(f"{self.name} closed the connection", channel=CHANNEL)
             last: Exchange | None = None
             touched: list[Exchange] = []
-            for message in feed(data):
+            messages = feed(data)
+            for message in messages:
                 if message[0] == _EVENT:
                     on_event(message[3])
                     continue
                 owner = take(message[1], _UNKNOWN)
                 if isinstance(owner, Exchange):
                     owner.inbox.append(message)
+                    owner.answered += 1
                     if owner is not last:
                         last = owner
                         touched.append(owner)
@@ -246,12 +284,21 @@ class Connection:
                         f"byte offset {decoder.offset} or before: answer to a request "
                         f"that was not made (id {message[1]}, type {message[0]})"
                     )
+            coming = 0
             for owner in touched:
+                owner.refill()
                 owner.nudge()
-            if len(pending) >= _BULK:
-                # More answers are about to come one by one. A reader that is not waiting for each
-                # of them costs neither side a wake-up; nobody waits longer for it than this.
-                time.sleep(_NAP)
+                coming = max(coming, owner.sent - owner.answered)
+            if coming >= _BULK and batches:
+                # Nobody waits longer for an answer than the nap lasts.
+                if len(messages) * 2 < expected:
+                    nap = min(nap * 1.25, _NAP_MAX)
+                elif len(messages) * 4 > expected * 3:
+                    nap = max(nap * 0.75, _NAP_MIN)
+                expected = coming
+                time.sleep(nap)
+            else:
+                expected = 0
             if decoder.broken is not None:
                 decoder.finish()
 

@@ -111,6 +111,10 @@ class DeviceTransport:
                 raise DeadlineExceeded(f"{self.name} takes no requests", channel=CHANNEL) from exc
             position = end
 
+    def offer(self, data: bytes) -> bool:
+        """Leave it to the caller: here each request waits for the answer to the one before."""
+        return False
+
     def _write_all(self) -> None:
         while not self._over:
             request = self._requests.get()

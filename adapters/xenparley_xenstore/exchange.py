@@ -24,10 +24,21 @@ __all__ = ["Exchange"]
 class Exchange:
     """Requests of one caller that are in flight, and their answers as they come.
 
-    Not for several threads at once. ``in_flight`` counts what is sent and not yet taken.
+    Not for several threads at once. ``in_flight`` counts what is asked and not yet taken.
     """
 
-    __slots__ = ("_connection", "_deadline", "_wake", "_want", "failure", "in_flight", "inbox")
+    __slots__ = (
+        "_connection",
+        "_deadline",
+        "_wake",
+        "_want",
+        "answered",
+        "failure",
+        "in_flight",
+        "inbox",
+        "sent",
+        "stuck",
+    )
 
     def __init__(self, connection: Connection, deadline: float) -> None:
         self._connection = connection
@@ -37,6 +48,11 @@ class Exchange:
         self._wake = threading.Lock()
         self._wake.acquire()
         self.in_flight = 0
+        #: Requests handed to the transport, and answers that came: the reader counts the latter.
+        self.sent = 0
+        self.answered = 0
+        #: Whether the reader could not send what is queued: its caller has to, who may wait.
+        self.stuck = False
         self.failure: XenparleyError | None = None
 
     def send(self, requests: Iterable[tuple[int, bytes]], transaction_id: int = 0) -> range:
@@ -64,6 +80,7 @@ class Exchange:
             # appends first and looks at the wish afterwards.
             self._want = want
             while len(inbox) < want and self.failure is None:
+                self._send_queued()
                 left = self._deadline - time.monotonic()
                 if left > 0:
                     self._wake.acquire(timeout=min(left, 3600.0))
@@ -83,8 +100,22 @@ class Exchange:
 
     def nudge(self) -> None:
         """Wake the caller if it has what it wants; only the reader thread calls this."""
-        if (len(self.inbox) >= self._want or self.failure is not None) and self._wake.locked():
+        if (
+            len(self.inbox) >= self._want or self.failure is not None or self.stuck
+        ) and self._wake.locked():
             self._wake.release()
+
+    # What a stream adds to it
+
+    def _send_queued(self) -> None:
+        """Send what waits to be sent, on the caller's thread; nothing ever waits here."""
+
+    def refill(self) -> None:
+        """Send what waits to be sent, on the reader's thread; nothing ever waits here."""
+
+    def cancel(self) -> list[int]:
+        """Give up what is not sent yet; return the request ids of it."""
+        return []
 
 
 def _again(failure: XenparleyError) -> XenparleyError:

@@ -35,10 +35,7 @@ if TYPE_CHECKING:
     from .connection import Connection
     from .walk import Node
 
-__all__ = ["WINDOW", "Operations"]
-
-#: Requests in flight in a bulk read. All of the gain is there at 16; more only hurts others.
-WINDOW = 32
+__all__ = ["Operations"]
 
 
 class Operations(ABC):

@@ -70,6 +70,13 @@ class Transport(Protocol):
         """Send all of it. Raises DeadlineExceeded (nothing sent), PartlySent."""
         ...
 
+    def offer(self, data: bytes) -> bool:
+        """Send all of it if that needs no waiting; return False where nothing was sent.
+
+        For whole requests, 8 KiB at most. Raises PartlySent.
+        """
+        ...
+
     def interrupt(self) -> None:
         """End the connection from any thread or signal handler; takes no lock."""
         ...
@@ -166,6 +173,23 @@ class SocketTransport:
             if sent == len(data):
                 return
             view = memoryview(data)[sent:]
+
+    def offer(self, data: bytes) -> bool:
+        """Send if nobody else does and the socket takes it at once."""
+        if not self._sending.acquire(blocking=False):
+            return False
+        try:
+            sent = self._socket.send(data, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+        except BlockingIOError:
+            return False
+        except OSError as exc:
+            raise PartlySent(f"connection to {self.name} lost: {exc.strerror or exc}", 0) from exc
+        finally:
+            self._sending.release()
+        if sent != len(data):
+            # Linux takes so little in one piece or not at all.
+            raise PartlySent(f"{self.name} took a part of a burst", sent)
+        return True
 
     def _await_room(self, sent: int, deadline: float) -> None:
         left = deadline - time.monotonic()

@@ -18,7 +18,7 @@ from xenparley_wire.xenstore_types import Message, MessageType
 
 from .bulk import wrong_type
 from .errors import StoreNotFound, store_error
-from .operations import WINDOW
+from .stream import WINDOW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -257,3 +257,34 @@ def test_files_written_meanwhile_stay():
         xen.mend()
         names = {g.name for g in host.list(all=True)}
         assert {"web", "fresh"} <= names and "other" not in names
+
+
+@pytest.mark.parametrize("kind", ["absent", "refused"])
+@pytest.mark.parametrize("channels", [None, {"xm"}, {"xm", "hypercall"}])
+@pytest.mark.parametrize("release", ["3.0.3", "4.17"])
+def test_who_finds_no_definition_is_told_which_could_not_be_read(release, channels, kind):
+    with simulated(release) as xen, xen.connect(channels=channels) as host:
+        with only(xen, "xm") as files:
+            files.define(CONFIG)
+        assert host.config("web", live=False).name == "web"
+        xen.fault("xm", kind)
+        for guest in ("web", CONFIG.uuid):
+            with pytest.raises((e.NotFound, e.NoChannel)) as caught:
+                host.config(guest, live=False)
+            (reason,) = [a.reason for a in caught.value.attempts if a.channel == "xm"]
+            assert str(xen.folder) in reason
+            assert f"xm: {reason}" in str(caught.value)
+        xen.mend("xm")
+        assert eventually(lambda: _defined(host) == "web", 20)
+        # Whoever could look everywhere is told no more than that.
+        if channels is None:
+            with pytest.raises(e.NotFound) as caught:
+                host.config("mail", live=False)
+            assert (str(caught.value), caught.value.attempts) == ("no guest mail", ())
+
+
+def _defined(host):
+    try:
+        return host.config("web", live=False).name
+    except e.XenparleyError:
+        return None

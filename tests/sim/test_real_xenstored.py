@@ -121,7 +121,7 @@ def test_domains_come_and_go_with_their_watches(xen):
     assert eventually(lambda: not xen.store.introduced(domain.domid))
     assert eventually(lambda: told.count("@releaseDomain") >= 2)
     # oxenstored has another word for it.
-    with pytest.raises(StoreFault, match="ENOENT|EINVAL"):
+    with pytest.raises(StoreFault, match=r"ENOENT|EINVAL"):
         xen.store.release(77)
 
 

@@ -64,6 +64,10 @@ class ChannelSet:
         """Return the state of every channel, by name."""
         return tuple(h.status() for h in self._handles.values())
 
+    def lost(self) -> dict[str, str]:
+        """Return the channels that were there and are not any more, with the reasons."""
+        return {s.name: s.reason or s.state for s in self.statuses() if s.state == "lost"}
+
     def nobody(self, message: str, operation: str) -> NoChannel:
         """Build the error that lists every channel and its reason."""
         attempts = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 
 from attrs import evolve
 
@@ -16,7 +17,7 @@ from xenparley.application.joining import (
     why_unknown,
 )
 from xenparley.application.reading import Reader, read_deadline
-from xenparley.domain.errors import AmbiguousGuest, InvalidInput, NoChannel, NotFound
+from xenparley.domain.errors import AmbiguousGuest, Attempt, InvalidInput, NoChannel, NotFound
 from xenparley.domain.guest import Field, GuestInfo, GuestRow
 from xenparley.domain.identity import (
     DOM0_HANDLE,
@@ -33,6 +34,16 @@ __all__ = ["Finder", "Guest"]
 
 #: How callers name a guest: a name (or UUID, or id), a domain id, a reference.
 Guest = str | int | GuestRef
+
+
+class _Search(NamedTuple):
+    """How guests are looked for; ``unread`` takes who could not be asked for definitions."""
+
+    fields: Collection[Field]
+    deadline: float
+    definitions: bool
+    unread: dict[str, str]
+
 
 _CRITERIA = {"name": Field.NAME, "uuid": Field.UUID, "domid": Field.DOMID}
 
@@ -57,13 +68,20 @@ class Finder:
         """Return the one guest. Raises NotFound, AmbiguousGuest, InvalidInput.
 
         ``by`` is name, uuid, id or any. With any, a text is a name first; one that is a guest's
-        name and another's id or UUID is ambiguous.
+        name and another's id or UUID is ambiguous. NotFound names the keepers of definitions that
+        could not be read: the guest may be one of theirs.
         """
-        found = self._candidates(
-            guest, {*fields, Field.UUID, Field.NAME}, deadline, by, definitions
-        )
+        unread: dict[str, str] = {}
+        search = _Search({*fields, Field.UUID, Field.NAME}, deadline, definitions, unread)
+        found = self._candidates(guest, by, search)
         if not found:
-            raise NotFound(f"no guest {_shown(guest)}", guest=_shown(guest), operation="find")
+            words = f" where it could be looked for ({_words(unread)})" if unread else ""
+            raise NotFound(
+                f"no guest {_shown(guest)}{words}",
+                guest=_shown(guest),
+                operation="find",
+                attempts=_attempts(unread),
+            )
         if len(found) > 1:
             candidates = tuple(_describe(g) for g in found)
             raise AmbiguousGuest(
@@ -74,57 +92,43 @@ class Finder:
             )
         return found[0]
 
-    def _candidates(
-        self,
-        guest: Guest,
-        fields: Collection[Field],
-        deadline: float,
-        by: str,
-        definitions: bool,
-    ) -> list[GuestInfo]:
+    def _candidates(self, guest: Guest, by: str, search: _Search) -> list[GuestInfo]:
         if isinstance(guest, GuestRef):
-            return self._by_ref(guest, fields, deadline, definitions)
+            return self._by_ref(guest, search)
         if isinstance(guest, int) and not isinstance(guest, bool):
-            return self._search({"domid": check_domid(guest)}, fields, deadline, definitions)
+            return self._search({"domid": check_domid(guest)}, search)
         if not isinstance(guest, str):
             raise InvalidInput(f"a guest is a name, a UUID, a domain id: not {guest!r}")
         if by == "id":
-            return self._search({"domid": _domid(guest)}, fields, deadline, definitions)
+            return self._search({"domid": _domid(guest)}, search)
         if by == "uuid":
-            return self._search({"uuid": canonical_uuid(guest)}, fields, deadline, definitions)
+            return self._search({"uuid": canonical_uuid(guest)}, search)
         if by not in ("any", "name"):
             raise InvalidInput(f"guests are found by name, uuid, id or any: not by {by!r}")
-        found = self._search({"name": guest}, fields, deadline, definitions)
+        found = self._search({"name": guest}, search)
         if by == "name":
             return found
         others: list[GuestInfo] = []
         if is_uuid(guest):
-            others = self._search({"uuid": canonical_uuid(guest)}, fields, deadline, definitions)
+            others = self._search({"uuid": canonical_uuid(guest)}, search)
         elif guest.isascii() and guest.isdigit() and len(guest) <= 5 and int(guest) <= 0x7FEF:
-            others = self._search({"domid": int(guest)}, fields, deadline, definitions)
+            others = self._search({"domid": int(guest)}, search)
         known = {(g.domid, g.uuid) for g in found}
         return found + [g for g in others if (g.domid, g.uuid) not in known]
 
-    def _by_ref(
-        self, ref: GuestRef, fields: Collection[Field], deadline: float, definitions: bool
-    ) -> list[GuestInfo]:
+    def _by_ref(self, ref: GuestRef, search: _Search) -> list[GuestInfo]:
         if ref.domid is not None:
-            found = self._search({"domid": ref.domid}, fields, deadline, definitions)
+            found = self._search({"domid": ref.domid}, search)
             return [g for g in found if ref.uuid is None or g.uuid in (None, ref.uuid)]
         if ref.uuid is not None:
-            return self._search({"uuid": ref.uuid}, fields, deadline, definitions)
+            return self._search({"uuid": ref.uuid}, search)
         if ref.name is not None:
-            return self._search({"name": ref.name}, fields, deadline, definitions)
+            return self._search({"name": ref.name}, search)
         raise InvalidInput("a reference without domain id, UUID and name")
 
-    def _search(
-        self,
-        criterion: Mapping[str, object],
-        fields: Collection[Field],
-        deadline: float,
-        definitions: bool,
-    ) -> list[GuestInfo]:
+    def _search(self, criterion: Mapping[str, object], search: _Search) -> list[GuestInfo]:
         """Find the living by the criterion, the definitions by it, and join them."""
+        fields, deadline, definitions, unread = search
         living, unseen = self._living(criterion, fields, deadline)
         if not definitions:
             if unseen is not None:
@@ -164,8 +168,11 @@ class Finder:
         joined = join(living, kept, certain, why_unknown(keeper, out))
         now = time.time()
         result = joined.living + [defined_info(d, fields, now, unseen) for d in joined.shut_off]
+        if not result and "domid" not in criterion:
+            unread.update(self._channels.lost())
+            unread.update(out)
         if unseen is not None and not result:
-            raise unseen
+            raise _also(unseen, unread) from unseen
         return result
 
     def _living(
@@ -252,6 +259,26 @@ class Finder:
         ((key, value),) = criterion.items()
         found += [d for d in listed if (d.uuid if key == "uuid" else d.name) == value]
         return found, searched or listing
+
+
+def _words(unread: Mapping[str, str]) -> str:
+    return "; ".join(f"{channel}: {reason}" for channel, reason in unread.items())
+
+
+def _attempts(unread: Mapping[str, str]) -> list[Attempt]:
+    return [Attempt(channel, reason) for channel, reason in unread.items()]
+
+
+def _also(error: NoChannel, unread: Mapping[str, str]) -> NoChannel:
+    """Return the error with what the keepers of definitions said, which comes first."""
+    known = {attempt.channel for attempt in error.attempts}
+    more = {channel: reason for channel, reason in unread.items() if channel not in known}
+    return NoChannel(
+        f"{error.message}; {_words(more)}" if more else error.message,
+        guest=error.guest,
+        operation=error.operation,
+        attempts=(*_attempts(more), *error.attempts),
+    )
 
 
 def _distinct(found: Sequence[Definition]) -> list[Definition]:

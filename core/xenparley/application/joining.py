@@ -207,16 +207,19 @@ def info(
 ) -> GuestInfo:
     """Make an observation of values; ``told`` maps the fields that were asked to their channels."""
     uuid = uuid if uuid is not None else values.get(Field.UUID)  # type: ignore[assignment]
-    arguments = {f.value: v for f, v in values.items() if f in told}
+    # of every row of every listing: Enum's `value` is a call into Python, `_value_` is not
+    arguments = {f._value_: v for f, v in values.items() if f in told}
     arguments["domid"] = domid
     arguments["uuid"] = uuid
-    unknown = [
-        f
-        for f in told
-        if f not in values and f is not Field.DOMID and (f is not Field.UUID or uuid is None)
-    ]
-    known = {f: s for f, s in told.items() if f not in unknown} if unknown else told
-    gone = {f: reason for f, reason in absent.items() if f not in values}
-    for f in unknown:
-        gone.setdefault(f, f"{told[f]} did not tell")
+    known = told
+    gone = {f: reason for f, reason in absent.items() if f not in values} if absent else {}
+    if not told.keys() <= values.keys():
+        unknown = [
+            f
+            for f in told
+            if f not in values and f is not Field.DOMID and (f is not Field.UUID or uuid is None)
+        ]
+        known = {f: s for f, s in told.items() if f not in unknown}
+        for f in unknown:
+            gone.setdefault(f, f"{told[f]} did not tell")
     return GuestInfo(observed_at=observed_at, sources=known, missing=gone, **arguments)  # type: ignore[arg-type]
