@@ -264,8 +264,8 @@ def test_files_written_meanwhile_stay():
 @pytest.mark.parametrize("release", ["3.0.3", "4.17"])
 def test_who_finds_no_definition_is_told_which_could_not_be_read(release, channels, kind):
     with simulated(release) as xen, xen.connect(channels=channels) as host:
-        with only(xen, "xm") as files:
-            files.define(CONFIG)
+        with xen.connect() as whole:
+            whole.define(CONFIG)
         assert host.config("web", live=False).name == "web"
         xen.fault("xm", kind)
         for guest in ("web", CONFIG.uuid):
