@@ -31,7 +31,9 @@ __all__ = ["Node", "walk"]
 #: Nodes asked for and not yet yielded, and names in the listings of these.
 _AHEAD_NODES = 1024
 _AHEAD_NAMES = 20000
-_LOW = WINDOW * 3 // 4
+#: Requests queued or in flight. The walk is woken for half of them at a time, while the reader
+#: keeps the window full with the other half.
+_QUEUED = 8 * WINDOW
 
 _DIRECTORY = int(MessageType.DIRECTORY)
 _READ = int(MessageType.READ)
@@ -74,7 +76,7 @@ class _Walk:
         self._connection = connection
         self._deadline = deadline
         self._values = values
-        self._exchange = connection.exchange(deadline)
+        self._stream = connection.stream(deadline)
         self._owners: dict[int, _Pending] = {}
         self._root = path
         above = _Pending("", ())
@@ -86,6 +88,10 @@ class _Walk:
 
     def run(self) -> Iterator[Node]:
         """Yield the nodes."""
+        with self._stream:
+            yield from self._nodes_in_order()
+
+    def _nodes_in_order(self) -> Iterator[Node]:
         stack = self._stack
         while stack:
             parent, cursor = stack[-1]
@@ -109,15 +115,15 @@ class _Walk:
 
     def _exchange_some(self) -> None:
         """Ask for as much as the limits allow, and take in what has been answered."""
-        exchange = self._exchange
+        stream = self._stream
         each = 2 if self._values else 1
-        room = (WINDOW - exchange.in_flight) // each
+        room = (_QUEUED - stream.in_flight) // each
         burst: list[tuple[int, bytes]] = []
         owners: list[_Pending] = []
-        while self._frontier and room:
+        while self._frontier and room > 0:
             # Beyond the limits only what comes next is asked for, to get on at all.
             if self._nodes >= _AHEAD_NODES or self._names >= _AHEAD_NAMES:
-                if burst or exchange.in_flight:
+                if burst or stream.in_flight:
                     break
                 room = 1
             for node, payload in self._next_nodes(room):
@@ -128,11 +134,10 @@ class _Walk:
                     owners.append(node)
                 room -= 1
         if burst:
-            ids = exchange.send(burst, self._store.transaction_id)
-            self._owners.update(zip(ids, owners, strict=True))
-        in_flight = exchange.in_flight
+            first = stream.queue(burst, self._store.transaction_id)
+            self._owners.update(zip(range(first, first + len(burst)), owners, strict=True))
         take = self._owners.pop
-        for message in exchange.take(_LOW if in_flight > _LOW else max(in_flight - each, 0)):
+        for message in stream.take(stream.in_flight // 2):
             node = take(message[1])
             node.waiting -= 1
             kind = message[0]
