@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from support.cli import Run, guest_xml
+from support.xenstored import need, tool
 from xenparley_wire.sxp import loads
 from xenparley_wire.xenstore import Decoder, encode
 from xenparley_wire.xenstore_types import MessageType
@@ -97,6 +98,7 @@ def test_plain_http_finds_xend(program: Program) -> None:
 def test_a_plain_socket_finds_xenstore(program: Program) -> None:
     with served(program, "--channels", "xenstore") as (told, _):
         assert told["channels"] == ["xenstore"]
+        assert told["xenstored"] is None
         with socket.socket(socket.AF_UNIX) as link:
             link.settimeout(10)
             link.connect(told["environment"]["XENSTORED_PATH"])
@@ -106,6 +108,27 @@ def test_a_plain_socket_finds_xenstore(program: Program) -> None:
             while not answers:
                 answers = decoder.feed(link.recv(65536))
         assert answers[0].payload == b"Domain-0"
+
+
+@pytest.mark.parametrize("kind", ["xenstored", "oxenstored"])
+def test_a_real_daemon_keeps_its_xenstore(program: Program, tmp_path: Path, kind: str) -> None:
+    need(kind)
+    words = ("--xenstored", kind, "--dir", str(tmp_path / "x"))
+    with served(program, *words, "--release", "4.14", "--toolstack", "xl") as (told, process):
+        assert Path(told["xenstored"]).name == kind
+        assert xenparley(told["uri"], "create", "-")
+        listed = subprocess.run(
+            [tool("xenstore-ls"), "/local/domain/1"],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            env={**os.environ, **told["environment"]},
+        )
+        assert 'name = "web"' in listed.stdout, listed.stderr
+        names = {guest["name"] for guest in xenparley(told["uri"], "list")["guests"]}
+        assert names == {"Domain-0", "web"}
+    assert process.returncode == 0
+    assert not list((tmp_path / "x").glob("xs-*"))
 
 
 def test_the_variables_that_it_tells_are_enough(program: Program) -> None:
@@ -145,6 +168,8 @@ def test_it_tells_people_how_to_connect(program: Program, number: signal.Signals
         (("--release", "4.17", "--toolstack", "xend"), 3, "no XenD"),
         (("--port", "x"), 2, "not a port"),
         (("--channels", "qmp"), 3, "no channel 'qmp'"),
+        (("--xenstored", "qmp"), 3, "no XenStore daemon 'qmp'"),
+        (("--xenstored", "/none/xenstored"), 10, "no program"),
     ],
 )
 def test_what_cannot_be_served_is_told(run: Run, words: Any, code: int, said: str) -> None:

@@ -14,7 +14,7 @@ from xenparley.negotiation.capability import SPECS, Capability
 from xenparley.negotiation.offer import Unavailable
 from xenparley_testing import all_checks
 
-__all__ = ["KINDS", "candidates"]
+__all__ = ["CHECKS", "KINDS", "candidates"]
 
 MUTANTS = (*mutants_core.MUTANTS, *mutants_host.MUTANTS)
 CHECKS = {check.label: check for check in all_checks()}
@@ -134,8 +134,9 @@ def _fitted(kind, offered):
         own = Capability(word.rstrip("]"))
         if kind == "undeclared" or (own in offered and set(mutant.methods) <= offered):
             yield CHECKS[mutant.caught_by], mutant
-        elif set(mutant.methods) == {own}:
+        elif set(mutant.methods) <= {own}:
             for other in sorted(offered, key=lambda c: (not SPECS[c].command, c.value)):
                 check = CHECKS.get(f"{kind}[{other.value}]")
                 if check is not None:
-                    yield check, evolve(mutant, methods={other: mutant.methods[own]})
+                    methods = {other: mutant.methods[own]} if mutant.methods else {}
+                    yield check, evolve(mutant, caught_by=check.label, methods=methods)
