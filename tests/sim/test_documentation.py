@@ -6,12 +6,19 @@ from support.docs import run_page
 from xenparley.domain.identity import MAX_DOMID
 from xenparley_sim import Timing
 from xenparley_sim.faults import KINDS
+from xenparley_sim.xenstored_build import CHOICES
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "simulated-host.md"
 
 
 def test_its_examples_run(tmp_path):
-    assert run_page(PAGE, tmp_path)["python"] == 4
+    assert run_page(PAGE, tmp_path)["python"] == 5
+
+
+def test_every_choice_of_a_daemon_is_on_it():
+    text = PAGE.read_text()
+    for word in CHOICES:
+        assert f"`{word}`" in text.partition("### With Xen's own xenstored")[2], word
 
 
 def test_every_fault_is_on_it():
