@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from xenparley.domain.errors import ChannelLost, XenparleyError
+from xenparley.domain.errors import ChannelLost, NotFound, XenparleyError
 from xenparley.domain.events import EventKind
 from xenparley.plugin.log import logger
 from xenparley_sim import changes
@@ -23,6 +23,7 @@ from xenparley_sim.xenstore_tree import StoreFault
 if TYPE_CHECKING:
     from xenparley_sim.changes import Change
     from xenparley_sim.domain import Domain
+    from xenparley_sim.hardware import Hardware
     from xenparley_sim.host_store import HostStore
     from xenparley_sim.hypervisor import Hypervisor
 
@@ -141,11 +142,16 @@ class StoreMirror:
     def _now(self, change: Change) -> Domain | None:
         return None if change.domid is None else self._hypervisor.domain(change.domid)
 
-    def _introduce(self, domain: Domain) -> None:
+    def _hardware(self, domain: Domain) -> Hardware | None:
         try:
-            hardware = self._hypervisor.hardware(domain.domid)
-        except XenparleyError:
+            return self._hypervisor.hardware(domain.domid)
+        except NotFound:
             # Gone since: its end is the next change that is told.
+            return None
+
+    def _introduce(self, domain: Domain) -> None:
+        hardware = self._hardware(domain)
+        if hardware is None:
             return
         with self._writing():
             keys = guest_keys(domain, hardware, libxl=self._libxl)
@@ -245,7 +251,9 @@ class StoreMirror:
         domain = self._now(change)
         if domain is None or not self._store.exists(home(domain.domid)):
             return
-        hardware = self._hypervisor.hardware(domain.domid)
+        hardware = self._hardware(domain)
+        if hardware is None:
+            return
         there = {(d.kind, str(d.devid)) for d in hardware.devices}
         for kind in _BACKENDS:
             root = f"/local/domain/0/backend/{kind}/{domain.domid}"

@@ -7,10 +7,11 @@ changes fire watches like anybody's.
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from xenparley_wire.xenstore_types import Access, Permission
 
+from .xenstore_quota import Quota, owned, record_size
 from .xenstore_tree import ROOT_PERMISSIONS, StoreFault, TreeNode, count, find, put, take_out
 from .xenstore_watches import Watches
 
@@ -18,16 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
 
 __all__ = ["Quota", "Store", "StoreFault"]
-
-
-class Quota(NamedTuple):
-    """What an unprivileged domain may have; 0 is unlimited. The numbers are xenstored's own."""
-
-    nodes: int = 1000
-    watches: int = 128
-    transactions: int = 10
-    node_size: int = 2048
-    permissions: int = 5
 
 
 class _Transaction:
@@ -105,12 +96,11 @@ class Store:
 
     def write(self, path: str, value: bytes, transaction: int = 0, domain: int = 0) -> None:
         """Set a value; makes what is missing on the way."""
-        if domain and self.quota.node_size and len(path) + len(value) > self.quota.node_size:
-            raise StoreFault("ENOSPC")
 
         def change(root: TreeNode) -> TreeNode:
             node, grown = self._ensure(root, path, domain)
             fresh = TreeNode(value, node.permissions, node.children, self._bump())
+            self._fits(fresh, domain)
             return put(grown, path, fresh, self._generation)
 
         self._change(path, change, transaction, domain)
@@ -185,7 +175,7 @@ class Store:
         """Begin a transaction; return its id."""
         with self._lock:
             mine = sum(each.domain == domain for each in self._transactions.values())
-            if domain and self.quota.transactions and mine >= self.quota.transactions:
+            if domain and self.quota.transactions and mine > self.quota.transactions:
                 raise StoreFault("ENOSPC")
             number = self._next_transaction
             while number in self._transactions:
@@ -226,8 +216,8 @@ class Store:
         """Have ``tell(path, token)`` called for each change at or below a path, and once now."""
         with self._lock:
             limit = self.quota.watches
-            if domain and limit and self._watches.count(owner) >= limit:
-                raise StoreFault("ENOSPC")
+            if domain and limit and self._watches.count(owner) > limit:
+                raise StoreFault("E2BIG")
             self._watches.add(path, token, owner, tell)
             tell(path, token)
 
@@ -287,9 +277,23 @@ class Store:
             state.touched.add(path)
         node = find(state.root if state else self._root, path)
         if node is None:
+            # Who may not look into a folder isn't told what it lacks.
+            self._allow(self._above(state.root if state else self._root, path), domain, Access.READ)
             raise StoreFault("ENOENT")
         self._allow(node, domain, Access.READ)
         return node
+
+    @staticmethod
+    def _above(root: TreeNode, path: str) -> TreeNode:
+        """Return the nearest node on the way that is there."""
+        while (node := find(root, path)) is None:
+            path = path.rpartition("/")[0] or "/"
+        return node
+
+    def _fits(self, node: TreeNode, domain: int) -> None:
+        """Raise ENOSPC for a node of a guest that is too large."""
+        if domain and self.quota.node_size and record_size(node) >= self.quota.node_size:
+            raise StoreFault("ENOSPC")
 
     def _change(
         self,
@@ -323,16 +327,16 @@ class Store:
             missing.append(folder)
             folder = folder.rpartition("/")[0] or "/"
         self._allow(above, domain, Access.WRITE)
-        if domain and self.quota.nodes:
-            owned = _owned(root, domain)
-            if owned + len(missing) > self.quota.nodes:
-                raise StoreFault("ENOSPC")
+        limit = self.quota.nodes
+        if domain and limit and owned(root, domain) + len(missing) > limit:
+            raise StoreFault("ENOSPC")
         inherited = above.permissions
         if domain:
             inherited = (Permission(domain, inherited[0].access), *inherited[1:])
         for each in reversed(missing):
             node = TreeNode(b"", inherited, {}, self._bump())
             root = put(root, each, node, self._generation)
+        self._fits(self._above(root, folder), domain)
         assert node is not None
         return node, root
 
@@ -347,13 +351,3 @@ class Store:
             access = listed[0].access
         if access not in (Access.BOTH, wanted):
             raise StoreFault("EACCES")
-
-
-def _owned(root: TreeNode, domain: int) -> int:
-    total = 0
-    todo = [root]
-    while todo:
-        each = todo.pop()
-        total += each.permissions[0].domain_id == domain
-        todo.extend(each.children.values())
-    return total
