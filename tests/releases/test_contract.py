@@ -10,21 +10,21 @@ import pytest
 
 from support.level import spread
 from support.xen_subject import xen_subject
+from support.xend_subject import Narrowed
+from xenparley.negotiation.capability import Capability
+from xenparley_sim.releases import RELEASES, release_of
 from xenparley_testing import Verdict, all_checks, run
 
 FEW = [("3.0.4", "xenstore"), ("4.17", "hypercall")]
+#: Every release with each of its channels.
 MORE = [
-    ("3.0.3", "xend"),
-    ("3.1", "xend"),
-    ("4.1", "xend"),
-    ("4.4", "xend"),
-    ("4.1", "xl"),
-    ("4.5", "xl"),
-    ("4.17", "xl"),
-    ("4.22", "xl"),
-    *((release, "xenstore") for release in ("3.0.1", "3.4", "4.1", "4.14", "4.17", "4.22")),
-    *((release, "hypercall") for release in ("3.0.1", "3.0.3", "3.1", "3.4", "4.1", "4.22")),
+    *((each, channel) for channel in ("xenstore", "hypercall") for each in RELEASES),
+    *((each, "xend") for each in RELEASES if release_of(each).has_xend),
+    *((each, "xl") for each in RELEASES if release_of(each).has_xl),
 ]
+#: How many times the kit's checks go over all of a channel's releases together; a run of xl is a
+#: process. At the level ``all`` they all go over each.
+ROUNDS = {"xenstore": 2, "hypercall": 2, "xend": 2, "xl": 1}
 
 
 @pytest.mark.parametrize(("release", "channel"), FEW)
@@ -36,17 +36,29 @@ def test_the_contract_is_kept(release, channel):
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(("release", "channel"), MORE)
 def test_the_contract_is_kept_on_more(release, channel):
-    part = [one for one in MORE if one[1] == channel].index((release, channel))
-    # Each run of xl is a process: the releases share the checks between them.
-    _check(release, channel, spread(all_checks(), part, 8 if channel == "xl" else 2))
+    releases = [each for each, name in MORE if name == channel]
+    # The releases share the checks between them.
+    parts = len(releases) // ROUNDS[channel]
+    _check(release, channel, spread(all_checks(), releases.index(release), parts))
+
+
+@pytest.mark.parametrize("channel", sorted(ROUNDS))
+def test_every_check_goes_over_some_release(channel):
+    releases = [each for each, name in MORE if name == channel]
+    parts = len(releases) // ROUNDS[channel]
+    met = [spread(all_checks(), number, parts) for number in range(len(releases))]
+    assert {check.label for one in met for check in one} == {c.label for c in all_checks()}
 
 
 def _check(release, channel, checks):
     more = {"toolstack": "xl"} if channel == "xl" else {}
+    if channel == "xend" and release in ("3.0.1", "3.0.2"):
+        # They start a guest at once, and a restored one: paused is what the kit asks for too.
+        more["wrap"] = lambda made: Narrowed(made, (Capability.START, Capability.RESTORE))
     with xen_subject(release, channel, **more) as subject:
         report = run(subject, checks)
     assert report.ok, str(report)
-    assert len(report.of(Verdict.PASSED)) > len(checks) / 5
+    assert len(report.of(Verdict.PASSED)) > len(checks) / 8
     assert not report.of(Verdict.WARNED), str(report)
     offered = {offer.capability for offer in subject.spec.offers}
     for result in report.of(Verdict.SKIPPED):
