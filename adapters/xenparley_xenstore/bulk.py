@@ -14,7 +14,9 @@ from .errors import CHANNEL, store_error
 from .stream import WINDOW
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+
+    from xenparley_wire.xenstore_types import Message
 
     from .connection import Connection
     from .operations import Operations
@@ -23,8 +25,9 @@ __all__ = ["ask_many", "read_many", "remove_many", "wrong_type"]
 
 #: New requests are sent when a quarter of the window has been answered: the daemon is never idle.
 _LOW = WINDOW * 3 // 4
-#: Requests that are queued at a time, which bounds what their frames take.
-_PART = 4096
+#: Requests that are queued at a time, which bounds what their frames take; and the first of all.
+_PART = 2048
+_FIRST = 2 * WINDOW
 
 
 def wrong_type(connection: Connection, asked: int, got: int) -> ProtocolError:
@@ -42,23 +45,23 @@ def read_many(
     """Read many nodes; see :meth:`Operations.read_many`."""
     kind = int(MessageType.READ)
     error_kind = int(MessageType.ERROR)
-    values: list[bytes | None] = []
+    values: list[bytes | None] = [None] * len(paths)
     failure: XenparleyError | None = None
-    with connection.stream(deadline) as stream:
-        for start in range(0, len(paths), _PART):
-            part = paths[start : start + _PART]
-            first = stream.queue([(kind, each) for each in path_payloads(part)], transaction_id)
-            found: list[bytes | None] = [None] * len(part)
-            for got, request_id, _, payload in stream.take():
-                if got == kind:
-                    found[request_id - first] = payload
-                elif got == error_kind:
-                    name = replies.error_name(payload)
-                    if name != "ENOENT" and failure is None:
-                        failure = store_error(name, "READ", part[request_id - first])
-                else:
-                    raise wrong_type(connection, kind, got)
-            values += found
+
+    def requests_of(start: int, end: int) -> list[tuple[int, bytes]]:
+        return [(kind, payload) for payload in path_payloads(paths[start:end])]
+
+    for places, answers in _answers(connection, transaction_id, len(paths), requests_of, deadline):
+        for got, request_id, _, payload in answers:
+            place = places.pop(request_id)
+            if got == kind:
+                values[place] = payload
+            elif got == error_kind:
+                name = replies.error_name(payload)
+                if name != "ENOENT" and failure is None:
+                    failure = store_error(name, "READ", paths[place])
+            else:
+                raise wrong_type(connection, kind, got)
     if failure is not None:
         raise failure
     return values
@@ -73,23 +76,52 @@ def ask_many(
     """
     connection = store._connect(deadline)
     error_kind = int(MessageType.ERROR)
-    found: list[tuple[int, bytes]] = []
-    with connection.stream(deadline) as stream:
-        for start in range(0, len(wanted), _PART):
-            part = wanted[start : start + _PART]
-            first = stream.queue(part, store.transaction_id)
-            answers: list[tuple[int, bytes]] = [(0, b"")] * len(part)
-            for got, request_id, _, payload in stream.take():
-                asked = part[request_id - first][0]
-                if got == error_kind:
-                    if payload.startswith((b"EACCES", b"EPERM")):
-                        name = replies.error_name(payload)
-                        raise store_error(name, MessageType(asked).name, "")
-                elif got != asked:
-                    raise wrong_type(connection, asked, got)
-                answers[request_id - first] = (got, payload)
-            found += answers
+    found: list[tuple[int, bytes]] = [(0, b"")] * len(wanted)
+
+    def requests_of(start: int, end: int) -> Sequence[tuple[int, bytes]]:
+        return wanted[start:end]
+
+    for places, answers in _answers(
+        connection, store.transaction_id, len(wanted), requests_of, deadline
+    ):
+        for got, request_id, _, payload in answers:
+            place = places.pop(request_id)
+            asked = wanted[place][0]
+            if got == error_kind:
+                if payload.startswith((b"EACCES", b"EPERM")):
+                    name = replies.error_name(payload)
+                    raise store_error(name, MessageType(asked).name, "")
+            elif got != asked:
+                raise wrong_type(connection, asked, got)
+            found[place] = (got, payload)
     return found
+
+
+def _answers(
+    connection: Connection,
+    transaction_id: int,
+    count: int,
+    requests_of: Callable[[int, int], Sequence[tuple[int, bytes]]],
+    deadline: float,
+) -> Iterator[tuple[dict[int, int], list[Message]]]:
+    """Yield answers as they come, with the table of places by request id (answered ones leave it).
+
+    The daemon begins with a few while the others are made ready, and has always something to do.
+    """
+    places: dict[int, int] = {}
+    queued = 0
+    with connection.stream(deadline) as stream:
+        while queued < count or stream.in_flight:
+            if queued < count:
+                end = min(queued + (_PART if queued else _FIRST), count)
+                first = stream.queue(requests_of(queued, end), transaction_id)
+                places.update(
+                    zip(range(first, first + end - queued), range(queued, end), strict=True)
+                )
+                queued = end
+            if queued < count and stream.in_flight < _PART:
+                continue
+            yield places, stream.take(_FIRST if queued < count else 0)
 
 
 def remove_many(connection: Connection, paths: Iterator[str], deadline: float) -> int:

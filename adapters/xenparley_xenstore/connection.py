@@ -43,10 +43,9 @@ _EVENT = int(MessageType.WATCH_EVENT)
 _UNKNOWN = object()
 #: Answers that nobody waits for any more; beyond this many the peer is taken for stalled.
 _ABANDONED_MAX = 1024
-#: From so many answers on their way the reader takes them in heaps, after a nap that is meant to
-#: leave so many of them with the daemon. A nap takes between the least and the most (seconds).
+#: From so many answers on their way the reader takes them in heaps, after a nap. The nap finds
+#: its length between these (seconds), so that between half and three quarters of them have come.
 _BULK = 6
-_LEFT = 10
 _NAP_MIN, _NAP_MAX = 2e-5, 4e-4
 #: A u32 that stays positive wherever a peer took it for signed.
 _LAST_ID = 0x7FFFFFFF
@@ -258,8 +257,7 @@ class Connection:
         take: Callable[[int, object], object] = pending.pop
         on_event = self._on_event
         batches = self._transport.batches
-        #: What the daemon takes for an answer, by what the naps have yielded.
-        each, wanted = 1e-5, 0
+        nap, expected = 1e-4, 0
         while True:
             data = receive()
             if not data:
@@ -291,15 +289,14 @@ class Connection:
                 owner.refill()
                 owner.nudge()
                 coming = max(coming, owner.sent - owner.answered)
-            if wanted:
-                each *= (3 + min(wanted / len(messages), 4)) / 4 if messages else 2
-                each = min(each, _NAP_MAX)
-            if coming < _BULK or not batches:
-                wanted = 0
-            else:
+            if len(messages) * 4 > expected * 3 > 0:
+                nap = max(nap * 0.75, _NAP_MIN)
+            elif len(messages) * 2 < expected:
+                nap = min(nap * 1.25, _NAP_MAX)
+            expected = coming if coming >= _BULK and batches else 0
+            if expected:
                 # Nobody waits longer for an answer than the nap lasts.
-                wanted = coming - _LEFT if coming > 2 * _LEFT else coming
-                time.sleep(min(max(each * wanted, _NAP_MIN), _NAP_MAX))
+                time.sleep(nap)
             if decoder.broken is not None:
                 decoder.finish()
 

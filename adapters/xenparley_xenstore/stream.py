@@ -32,6 +32,8 @@ __all__ = ["WINDOW", "Stream"]
 WINDOW = 32
 #: New requests are sent when so few are left with the daemon: it is never idle.
 _LOW = WINDOW // 2
+#: Requests that are put together when they are queued: the reader handles them as one.
+_BRICK = 8
 #: Bytes of one burst. Linux takes so many as one piece or not at all: never a part of a request.
 _BURST_BYTES = 8192
 
@@ -46,7 +48,8 @@ class Stream(Exchange):
 
     def __init__(self, connection: Connection, deadline: float) -> None:
         super().__init__(connection, deadline)
-        self._outbox: deque[tuple[int, bytes]] = deque()
+        #: Requests not yet sent: their ids, and their frames joined.
+        self._outbox: deque[tuple[range, bytes]] = deque()
         #: Held while a burst is taken from the queue and sent: their order stays.
         self._turn = threading.Lock()
 
@@ -56,15 +59,16 @@ class Stream(Exchange):
         Raises what :meth:`Exchange.send` raises.
         """
         ids, frames = self._connection.prepare(self, requests, transaction_id, self._deadline)
-        self._outbox.extend(zip(ids, frames, strict=True))
+        for start in range(0, len(frames), _BRICK):
+            part = slice(start, start + _BRICK)
+            data = b"".join(frames[part])
+            if len(data) <= _BURST_BYTES:
+                self._outbox.append((ids[part], data))
+            else:
+                self._outbox.extend((ids[i : i + 1], frames[i]) for i in range(len(frames))[part])
         self.in_flight += len(frames)
         self._send_queued()
         return ids.start
-
-    @property
-    def queued(self) -> int:
-        """How many requests have not been sent yet."""
-        return len(self._outbox)
 
     def _send_queued(self) -> None:
         """Fill the window, waiting for room within the deadline. On the caller's thread."""
@@ -99,31 +103,35 @@ class Stream(Exchange):
 
     def _send_burst(self, wait: bool) -> bool:
         """Send the next requests, in one piece; return False where they would have to wait."""
-        burst: list[tuple[int, bytes]] = []
-        size = 0
-        take = self._outbox.popleft
+        burst: list[tuple[range, bytes]] = []
+        room, size = WINDOW - (self.sent - self.answered), 0
+        outbox = self._outbox
         # Whoever cancels takes from the queue at the same time.
         with contextlib.suppress(IndexError):
-            for _ in range(min(WINDOW - (self.sent - self.answered), len(self._outbox))):
-                if size + len(self._outbox[0][1]) > _BURST_BYTES:
+            while True:
+                ids, data = outbox[0]
+                if len(ids) > room or size + len(data) > _BURST_BYTES:
                     break
-                request = take()
-                size += len(request[1])
-                burst.append(request)
-        data = b"".join([frame for _, frame in burst])
+                burst.append(outbox.popleft())
+                room -= len(ids)
+                size += len(data)
+        count = sum([len(ids) for ids, _ in burst])
         # Counted first: the answers may be here before send() returns.
-        self.sent += len(burst)
+        self.sent += count
+        sent = False
         try:
-            if self._connection.transmit(data, self._deadline if wait else None):
-                return True
+            sent = self._connection.transmit(
+                b"".join([data for _, data in burst]), self._deadline if wait else None
+            )
         except DeadlineExceeded:
-            self._put_back(burst)
+            self._put_back(count, burst)
             raise
-        self._put_back(burst)
-        return False
+        if not sent:
+            self._put_back(count, burst)
+        return sent
 
-    def _put_back(self, burst: list[tuple[int, bytes]]) -> None:
-        self.sent -= len(burst)
+    def _put_back(self, count: int, burst: list[tuple[range, bytes]]) -> None:
+        self.sent -= count
         self._outbox.extendleft(reversed(burst))
 
     def cancel(self) -> list[int]:
@@ -131,7 +139,7 @@ class Stream(Exchange):
         dropped: list[int] = []
         with contextlib.suppress(IndexError):
             while True:
-                dropped.append(self._outbox.popleft()[0])
+                dropped += self._outbox.popleft()[0]
         return dropped
 
     def __enter__(self) -> Stream:

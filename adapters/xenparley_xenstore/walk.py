@@ -21,7 +21,7 @@ from .errors import StoreNotFound, store_error
 from .stream import WINDOW
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from .connection import Connection
     from .operations import Operations
@@ -54,15 +54,22 @@ class _Pending:
 
     __slots__ = ("asked", "key", "names", "path", "present", "ready", "value", "waiting")
 
-    def __init__(self, path: str, key: _Key, waiting: int = 0) -> None:
+    #: Children asked for, by index; and how many of them have been. For folders only.
+    ready: dict[int, _Pending]
+    asked: int
+
+    def __init__(self, path: str, key: _Key, waiting: int) -> None:
         self.path = path
         self.key = key
         self.value = b""
-        self.names: list[str] = []
+        self.names: Sequence[str] = ()
         self.waiting = waiting
         self.present = True
-        #: Children asked for, by index; and how many of them have been.
-        self.ready: dict[int, _Pending] = {}
+
+    def open(self, names: Sequence[str]) -> None:
+        """Take in what the folder lists. Most nodes are leaves, for whom this is spared."""
+        self.names = names
+        self.ready = {}
         self.asked = 0
 
 
@@ -79,8 +86,8 @@ class _Walk:
         self._stream = connection.stream(deadline)
         self._owners: dict[int, _Pending] = {}
         self._root = path
-        above = _Pending("", ())
-        above.names = [path]
+        above = _Pending("", (), 0)
+        above.open([path])
         self._frontier: list[tuple[_Key, _Pending]] = [((0,), above)]
         self._stack: list[tuple[_Pending, Iterator[int]]] = [(above, iter(range(1)))]
         self._nodes = 0
@@ -93,6 +100,7 @@ class _Walk:
 
     def _nodes_in_order(self) -> Iterator[Node]:
         stack = self._stack
+        new = tuple.__new__
         while stack:
             parent, cursor = stack[-1]
             ready = parent.ready
@@ -105,7 +113,8 @@ class _Walk:
                     if parent.path == "":
                         raise store_error("ENOENT", "DIRECTORY", self._root)
                     continue
-                yield Node(node.path, node.value)
+                # Past the generated __new__, which costs twice as much.
+                yield new(Node, (node.path, node.value))
                 if node.names:
                     self._names -= len(node.names)
                     stack.append((node, iter(range(len(node.names)))))
@@ -126,29 +135,31 @@ class _Walk:
                 if burst or stream.in_flight:
                     break
                 room = 1
-            for node, payload in self._next_nodes(room):
-                burst.append((_DIRECTORY, payload))
-                owners.append(node)
-                if each == 2:
-                    burst.append((_READ, payload))
-                    owners.append(node)
-                room -= 1
+            nodes, payloads = self._next_nodes(room)
+            room -= len(nodes)
+            if each == 1:
+                burst += [(_DIRECTORY, payload) for payload in payloads]
+                owners += nodes
+                continue
+            for node, payload in zip(nodes, payloads, strict=True):
+                burst += ((_DIRECTORY, payload), (_READ, payload))
+                owners += (node, node)
         if burst:
             first = stream.queue(burst, self._store.transaction_id)
             self._owners.update(zip(range(first, first + len(burst)), owners, strict=True))
         take = self._owners.pop
         for message in stream.take(stream.in_flight // 2):
-            node = take(message[1])
+            kind, number, _, payload = message
+            node = take(number)
             node.waiting -= 1
-            kind = message[0]
             if kind == _READ:
-                node.value = message[3]
+                node.value = payload
             elif kind != _DIRECTORY:
                 self._refused(node, message)
-            elif message[3]:
-                self._list(node, replies.directory(message[3]))
+            elif payload:
+                self._list(node, replies.directory(payload))
 
-    def _next_nodes(self, most: int) -> list[tuple[_Pending, bytes]]:
+    def _next_nodes(self, most: int) -> tuple[list[_Pending], list[bytes]]:
         """Take the first nodes in the order of the tree, all of one folder, with their payloads.
 
         What lies below them comes between them, but is not known before they are answered.
@@ -168,13 +179,11 @@ class _Walk:
             payloads = path_payloads(names)
         except InvalidInput as exc:
             raise ProtocolError(f"the daemon lists what is no path: {exc.message}") from exc
-        above, ready, each = key[:-1], parent.ready, 2 if self._values else 1
-        found: list[tuple[_Pending, bytes]] = []
-        for index, (path, payload) in enumerate(zip(names, payloads, strict=True), first):
-            node = ready[index] = _Pending(path, (*above, index), each)
-            found.append((node, payload))
-        self._nodes += len(found)
-        return found
+        above, each = key[:-1], 2 if self._values else 1
+        nodes = [_Pending(path, (*above, index), each) for index, path in enumerate(names, first)]
+        parent.ready.update(enumerate(nodes, first))
+        self._nodes += len(nodes)
+        return nodes, payloads
 
     def _refused(self, node: _Pending, message: Message) -> None:
         """Take an answer in that is neither a value nor a listing."""
@@ -196,9 +205,9 @@ class _Walk:
             return []
 
     def _list(self, node: _Pending, names: list[str]) -> None:
-        node.names = names
-        self._names += len(names)
         if names:
+            node.open(names)
+            self._names += len(names)
             heapq.heappush(self._frontier, ((*node.key, 0), node))
 
 
