@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from support.simulated_hosts import CONFIG
-from support.xenstored import available
+from support.xenstored import need
 from xenparley import connect
 from xenparley.domain.errors import OutcomeUnknown, XenparleyError
 from xenparley.plugin.registry import Plugins
@@ -42,6 +42,8 @@ def config(name, **more):
 class Lives(RuleBasedStateMachine):
     """Guests live alike on every host."""
 
+    HOSTS = tuple((release, "in-process") for release in RELEASES)
+
     def __init__(self):
         super().__init__()
         self.closing = ExitStack()
@@ -54,8 +56,8 @@ class Lives(RuleBasedStateMachine):
         plugins.register(plugin_for(hypervisor))
         self.hypervisors["sim"] = hypervisor
         self.hosts["sim"] = self.closing.enter_context(connect("sim:", plugins=plugins))
-        for release in RELEASES:
-            self.add(release, "in-process")
+        for release, keeper in self.HOSTS:
+            self.add(release, keeper)
 
     def add(self, release, keeper):
         xen = SimulatedXen(release, clock=FrozenClock(), xenstored=keeper)
@@ -162,13 +164,19 @@ class Lives(RuleBasedStateMachine):
 
 
 class LongLives(Lives):
-    """The same for longer, and with XenStore kept by a real daemon where there is one."""
+    """The same for longer."""
 
-    def __init__(self):
-        super().__init__()
-        for keeper in ("xenstored", "oxenstored"):
-            if available(keeper) is None:
-                self.add("4.17", keeper)
+
+class RealLives(Lives):
+    """The same where real daemons keep XenStore."""
+
+    HOSTS = (("3.1", "xenstored"), ("4.17", "xenstored"), ("4.17", "oxenstored"))
+
+
+@pytest.fixture
+def real_daemons():
+    need("xenstored")
+    need("oxenstored")
 
 
 TestLives = Lives.TestCase
@@ -176,3 +184,10 @@ TestLives.settings = settings(max_examples=6, stateful_step_count=15, deadline=N
 TestLongLives = LongLives.TestCase
 TestLongLives.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
 TestLongLives.pytestmark = [pytest.mark.heavy, pytest.mark.timeout(900)]
+TestRealLives = RealLives.TestCase
+TestRealLives.settings = settings(max_examples=8, stateful_step_count=20, deadline=None)
+TestRealLives.pytestmark = [
+    pytest.mark.heavy,
+    pytest.mark.timeout(900),
+    pytest.mark.usefixtures("real_daemons"),
+]
