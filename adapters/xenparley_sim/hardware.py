@@ -13,9 +13,10 @@ from xenparley.domain.identity import printable
 
 if TYPE_CHECKING:
     from xenparley.domain.config import GuestConfig
-    from xenparley.domain.config.devices import Disk, HostPci, Interface
+    from xenparley.domain.config.devices import Controller, HostUsb, Interface
+    from xenparley.ports.devices import AnyDevice
 
-__all__ = ["Hardware", "SimDevice", "hardware_of", "vbd_devid"]
+__all__ = ["Hardware", "SimDevice", "hardware_of", "usb_name", "vbd_devid"]
 
 _DISK = re.compile(r"(xvd|hd|sd|vd|fd)([a-z]{1,2})([0-9]{0,3})", re.ASCII)
 # Linux major numbers: xvd 202; hda to hdl in pairs; sd 8; fd 2 (an hvm guest's emulated floppy).
@@ -70,7 +71,7 @@ class SimDevice:
         self.name = name
         self.backend_domid = backend_domid
         self.cpu_ns = cpu_ns
-        #: disk, cdrom, floppy; None for others.
+        #: disk, cdrom, floppy; a USB controller's version and number of ports; None for others.
         self.what = what
 
     def __repr__(self) -> str:
@@ -143,9 +144,16 @@ class Hardware:
             device.cpu_ns = 0
         return self.text()
 
-    def attach(self, device: Disk | Interface | HostPci, cpu_ns: int) -> SimDevice:
+    def attach(self, device: AnyDevice, cpu_ns: int) -> SimDevice:
         """Plug a device in. AlreadyExists: target, MAC or address is taken."""
-        from xenparley.domain.config.devices import Disk, HostPci, Interface
+        from xenparley.domain.config.devices import (
+            Controller,
+            Disk,
+            HostPci,
+            HostUsb,
+            Input,
+            Interface,
+        )
 
         if len(self.devices) >= MAX_DEVICES:
             raise InvalidInput(f"a guest has at most {MAX_DEVICES} devices here")
@@ -158,32 +166,81 @@ class Hardware:
             made = SimDevice("vif", self._next("vif"), _mac(device), 0, cpu_ns)
         elif isinstance(device, HostPci):
             made = SimDevice("pci", self._next("pci"), str(device.address), 0, cpu_ns)
+        elif isinstance(device, HostUsb):
+            made = SimDevice("usb", self._usb_port(device, cpu_ns), usb_name(device), 0, cpu_ns)
+        elif isinstance(device, Controller) and device.type == "usb":
+            made = self._controller(device, cpu_ns)
+        elif isinstance(device, Input) and device.bus == "xen":
+            made = SimDevice("vkbd", self._next("vkbd"), None, 0, cpu_ns)
         else:
             raise InvalidInput(f"can't be plugged in: {type(device).__name__}")
         for other in self.devices:
-            if other.kind == made.kind and (other.name == made.name or other.devid == made.devid):
+            same = made.name is not None and other.name == made.name
+            if other.kind == made.kind and (same or other.devid == made.devid):
                 shown = printable(made.name or str(made.devid), limit=60)
                 raise AlreadyExists(f"the guest has {made.kind} {shown} already")
         self.devices.append(made)
         return made
 
-    def detach(self, device: Disk | Interface | HostPci) -> SimDevice:
-        """Unplug the device with the same target, MAC or address. NotFound."""
+    def detach(self, device: AnyDevice) -> SimDevice:
+        """Unplug the device with the same target, MAC, address or index. NotFound."""
         kind, name = device_key(device)
-        found = self.find(kind, name) if name is not None else None
+        if kind == "vkbd":
+            found = next((d for d in self.devices if d.kind == kind), None)
+        else:
+            found = self.find(kind, name) if name is not None else None
+        if found is not None and kind == "vusb":
+            for held in self.devices:
+                if held.kind == "usb" and held.devid >> 8 == found.devid:
+                    raise InvalidInput(f"the USB controller holds {held.name}: unplug that first")
         if found is None:
             raise NotFound(f"the guest has no {kind} {printable(name or '?', limit=60)}")
         self.devices.remove(found)
         return found
+
+    def _controller(self, device: Controller, cpu_ns: int) -> SimDevice:
+        number = self._next("vusb") if device.index is None else device.index
+        version = (device.model or "qusb2")[-1]
+        return SimDevice("vusb", number, str(number), 0, cpu_ns, f"{version} {device.ports or 8}")
+
+    def _usb_port(self, device: HostUsb, cpu_ns: int) -> int:
+        """Return the number of a free port; a controller is made where every port is taken."""
+        taken = {d.devid for d in self.devices if d.kind == "usb"}
+        for controller in self.devices:
+            if controller.kind != "vusb" or device.guest_bus not in (None, controller.devid):
+                continue
+            for port in range(1, int((controller.what or "2 8").split()[1]) + 1):
+                free = controller.devid << 8 | port not in taken
+                if device.guest_port == port or (device.guest_port is None and free):
+                    return controller.devid << 8 | port
+        if device.guest_bus is not None:
+            raise NotFound(f"the guest has no free port at USB controller {device.guest_bus}")
+        number = self._next("vusb")
+        self.devices.append(SimDevice("vusb", number, str(number), 0, cpu_ns, "2 8"))
+        return number << 8 | 1
 
     def _next(self, kind: str) -> int:
         taken = {d.devid for d in self.devices if d.kind == kind}
         return next(n for n in range(len(taken) + 1) if n not in taken)
 
 
-def device_key(device: Disk | Interface | HostPci) -> tuple[str, str | None]:
+def usb_name(device: HostUsb) -> str:
+    """Return a USB device's name: its bus and number. InvalidInput: it is told by its ids."""
+    if device.bus is None or device.device is None:
+        raise InvalidInput("the simulated host knows USB devices by bus and number only")
+    return f"{device.bus:03d}:{device.device:03d}"
+
+
+def device_key(device: AnyDevice) -> tuple[str, str | None]:
     """Return kind and name by which a configuration's device is found among the living ones."""
-    from xenparley.domain.config.devices import Disk, HostPci, Interface
+    from xenparley.domain.config.devices import (
+        Controller,
+        Disk,
+        HostPci,
+        HostUsb,
+        Input,
+        Interface,
+    )
 
     if isinstance(device, Disk):
         return "vbd", device.target
@@ -191,6 +248,12 @@ def device_key(device: Disk | Interface | HostPci) -> tuple[str, str | None]:
         return "vif", device.mac.lower() if device.mac else None
     if isinstance(device, HostPci):
         return "pci", str(device.address)
+    if isinstance(device, HostUsb):
+        return "usb", usb_name(device)
+    if isinstance(device, Controller) and device.type == "usb":
+        return "vusb", None if device.index is None else str(device.index)
+    if isinstance(device, Input) and device.bus == "xen":
+        return "vkbd", None
     raise InvalidInput(f"can't be plugged in or out: {type(device).__name__}")
 
 

@@ -12,7 +12,7 @@ from xenparley_sim.transaction import Definition, Transaction
 
 if TYPE_CHECKING:
     from xenparley.domain.config import GuestConfig
-    from xenparley.domain.config.devices import Disk, HostPci, Interface
+    from xenparley.ports.devices import AnyDevice
     from xenparley_sim.hardware import Hardware
 
 __all__ = ["Hypervisor"]
@@ -233,14 +233,14 @@ class Hypervisor(HostBase):
         with self._act(domid) as (tx, domain):
             toolstack.rename(tx, domain, name)
 
-    def attach(self, domid: int, device: Disk | Interface | HostPci) -> None:
+    def attach(self, domid: int, device: AnyDevice) -> None:
         """Plug a device into a living guest."""
         from xenparley_sim import plugging
 
         with self._act(domid) as (tx, domain):
             plugging.attach(tx, domain, device)
 
-    def detach(self, domid: int, device: Disk | Interface | HostPci) -> None:
+    def detach(self, domid: int, device: AnyDevice) -> None:
         """Unplug a device from a living guest."""
         from xenparley_sim import plugging
 

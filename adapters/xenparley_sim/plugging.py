@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve
 
-from xenparley.domain.config.devices import Disk, HostPci, Interface
+from xenparley.domain.config.devices import Disk, Interface
 from xenparley.domain.errors import InvalidInput, InvalidState, NotFound
 from xenparley.domain.events import EventKind
 from xenparley.domain.identity import printable
@@ -17,10 +17,12 @@ from xenparley_sim.transaction import Transaction
 
 if TYPE_CHECKING:
     from xenparley.domain.config import GuestConfig
+    from xenparley.ports.devices import AnyDevice
 
 __all__ = ["attach", "change_media", "detach"]
 
-AnyDevice = Disk | Interface | HostPci
+#: Where a configuration has its devices of a kind. What USB and keyboards hold is told by the
+#: living guest alone.
 _PLACES = {"vbd": "disks", "vif": "interfaces", "pci": "pci"}
 
 
@@ -76,7 +78,7 @@ def _change_config(
 ) -> None:
     """Put ``device`` in the place of the one named so (at the end when there is none)."""
     text = tx.document(f"c:{domain.domid}")
-    if text is None:
+    if text is None or kind not in _PLACES:
         return
     config: GuestConfig = read_config(text)
     place = _PLACES[kind]

@@ -23,7 +23,7 @@ from xenparley_sim.xenstore_tree import StoreFault
 if TYPE_CHECKING:
     from xenparley_sim.changes import Change
     from xenparley_sim.domain import Domain
-    from xenparley_sim.hardware import Hardware
+    from xenparley_sim.hardware import Hardware, SimDevice
     from xenparley_sim.host_store import HostStore
     from xenparley_sim.hypervisor import Hypervisor
 
@@ -33,7 +33,9 @@ __all__ = ["StoreMirror"]
 _TOKEN: Final = "guests"  # noqa: S105 - a watch's name
 #: How many seconds a command waits until the store says what it did.
 _PATIENCE: Final = 5.0
-_BACKENDS: Final = ("vbd", "vif", "vfb", "vkbd", "pci", "console")
+_BACKENDS: Final = ("vbd", "vif", "vfb", "vkbd", "pci", "vusb", "console")
+#: A USB device of the host at a port, which is a key of its controller's.
+_NO_DEVICE: Final = "usb"
 
 
 class StoreMirror:
@@ -156,7 +158,7 @@ class StoreMirror:
         with self._writing():
             keys = guest_keys(domain, hardware, libxl=self._libxl)
             for device in hardware.devices:
-                if device.kind != "console" or self._libxl:
+                if self._is_told(device):
                     keys.update(device_keys(domain, device, libxl=self._libxl))
             write_counts(self._sysfs, domain.domid, hardware.devices)
             # The name comes last: who sees it sees the whole guest.
@@ -246,6 +248,9 @@ class StoreMirror:
             # The guest takes the request at once, and acts on it when it gets round to it.
             self._write({path: ""})
 
+    def _is_told(self, device: SimDevice) -> bool:
+        return device.kind != _NO_DEVICE and (device.kind != "console" or self._libxl)
+
     def _rewired(self, change: Change) -> None:
         """Bring the devices in line: those that are there with their states, no others."""
         domain = self._now(change)
@@ -266,7 +271,7 @@ class StoreMirror:
                         f"/libxl/{domain.domid}/device/{kind}/{devid}",
                     )
         for device in hardware.devices:
-            if device.kind != "console" or self._libxl:
+            if self._is_told(device):
                 self._write(device_keys(domain, device, libxl=self._libxl))
         write_counts(self._sysfs, domain.domid, hardware.devices)
 

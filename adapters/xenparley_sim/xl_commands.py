@@ -29,6 +29,8 @@ _READS = frozenset(
         "block-list",
         "network-list",
         "pci-list",
+        "usb-list",
+        "vkb-list",
         "dmesg",
         "uptime",
         "claims",
@@ -36,17 +38,29 @@ _READS = frozenset(
         "domname",
     }
 )
-_SINCE = {"sched-credit2": (4, 2), "sched-rtds": (4, 5), "claims": (4, 3)}
+_SINCE = {
+    "sched-credit2": (4, 2),
+    "sched-rtds": (4, 5),
+    "claims": (4, 3),
+    "usb-list": (4, 7),
+    "usbctrl-attach": (4, 7),
+    "usbctrl-detach": (4, 7),
+    "usbdev-attach": (4, 7),
+    "usbdev-detach": (4, 7),
+    "vkb-list": (4, 12),
+    "vkb-attach": (4, 12),
+    "vkb-detach": (4, 12),
+}
 
 
 def run(xl: Xl, argv: list[str]) -> int:
     """Run a subcommand; returns the exit status."""
-    from xenparley_sim import xl_changes, xl_images
+    from xenparley_sim import xl_changes, xl_images, xl_usb
 
     if not argv:
         raise Stop(1, "Usage xl [-vfN] <subcommand> [args]")
     command, arguments = argv[0], argv[1:]
-    tables = (_COMMANDS, xl_changes.COMMANDS, xl_images.COMMANDS)
+    tables = (_COMMANDS, xl_changes.COMMANDS, xl_images.COMMANDS, xl_usb.COMMANDS)
     handler = next((table[command] for table in tables if command in table), None)
     if handler is None or _SINCE.get(command, (4, 1)) > xl.release:
         raise Stop(1, "command not implemented")

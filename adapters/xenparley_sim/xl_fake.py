@@ -125,7 +125,8 @@ class FakeXl:
         ``fault`` and ``on`` (subcommands; every one without it); ``xend``: it runs;
         ``null_names``: domain ids without a name; ``raw_names``: names in hexadecimal by domain
         id; ``no_config``: domain ids that `list -l` leaves out; ``no_pv``: ones without drivers;
-        ``pool_scheduler``: the scheduler of the guests' CPU pool, when it isn't Pool-0's.
+        ``pool_scheduler``: the scheduler of the guests' CPU pool, when it isn't Pool-0's;
+        ``usb_stays_out``: no USB device of the host can be given to a guest.
         """
         self._control = {"release": list(self.release), **control}
         fresh = self.folder / "control.new"

@@ -1,7 +1,8 @@
-"""Devices: `xl block-list`, `network-list`, `pci-list` and their attach and detach."""
+"""Devices: disks, interfaces and PCI functions; USB and keyboards by modules of their own."""
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from xenparley.domain.errors import (
@@ -11,6 +12,7 @@ from xenparley.domain.errors import (
     NotFound,
     OperationFailed,
     OutcomeUnknown,
+    Unsupported,
     XenparleyError,
 )
 from xenparley.domain.identity import printable
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from xenparley.domain.config.devices import Disk, HostPci, Interface
     from xenparley.domain.identity import GuestRef
+    from xenparley.ports.devices import AnyDevice
     from xenparley_xl.tables import GuestLine
     from xenparley_xl.toolstack import Toolstack
 
@@ -35,13 +38,16 @@ C = Capability
 
 
 class DevicesPort:
-    """Lists, attaches and detaches disks, interfaces and PCI functions."""
+    """Lists, attaches and detaches disks, interfaces, PCI functions, USB, keyboards."""
 
     def __init__(self, stack: Toolstack) -> None:
         self._stack = stack
 
     def devices(self, guest: GuestRef, *, deadline: float) -> Sequence[DeviceInfo]:
-        """Return the devices by kind and number."""
+        """Return the devices by kind and number; USB since Xen 4.7, keyboards since 4.12."""
+        from xenparley_xl.keyboards import keyboards
+        from xenparley_xl.usb_devices import usb_devices
+
         with self._stack.call(C.DEVICES, guest):
             line = self._stack.living(guest, deadline=deadline)
             found = [
@@ -49,6 +55,10 @@ class DevicesPort:
                 for kind in ("vbd", "vif", "pci")
                 for device in self._listed(kind, line.domid, deadline)
             ]
+            for newer in (usb_devices, keyboards):
+                # An older xl has no such command, which hides nothing of the rest.
+                with contextlib.suppress(Unsupported):
+                    found += newer(self._stack, line.domid, deadline=deadline)
             return sorted(found, key=lambda device: (device.kind, device.devid))
 
     def _listed(self, kind: str, domid: int, deadline: float) -> list[DeviceInfo]:
@@ -81,13 +91,23 @@ class DevicesPort:
             for number, pci in enumerate(tables.parse_pci_list(text))
         ]
 
-    def attach(
-        self, guest: GuestRef, device: Disk | Interface | HostPci, *, deadline: float
-    ) -> None:
+    def attach(self, guest: GuestRef, device: AnyDevice, *, deadline: float) -> None:
         """Plug the device in."""
+        from xenparley.domain.config.devices import Controller, HostUsb, Input
+        from xenparley_xl import keyboards, usb_devices
+
         stack = self._stack
         with stack.call(C.ATTACH_DEVICE, guest), stack.observed(guest, deadline):
             line = self._running(guest, deadline)
+            if isinstance(device, HostUsb):
+                usb_devices.attach_usb(stack, line.domid, device, deadline=deadline)
+                return
+            if isinstance(device, Controller):
+                usb_devices.attach_controller(stack, line.domid, device, deadline=deadline)
+                return
+            if isinstance(device, Input):
+                keyboards.attach_keyboard(stack, line.domid, device, deadline=deadline)
+                return
             kind, name, words = _described(device)
             if name is not None and self._find(kind, name, line.domid, deadline) is not None:
                 raise AlreadyExists(f"the guest has {kind} {printable(name, limit=60)} already")
@@ -96,13 +116,23 @@ class DevicesPort:
             if name is not None and self._after(kind, name, line.domid, command, deadline) is None:
                 raise OperationFailed(f"xl {command} ended well, but the device isn't listed")
 
-    def detach(
-        self, guest: GuestRef, device: Disk | Interface | HostPci, *, deadline: float
-    ) -> None:
-        """Unplug the device with the same target, MAC or address."""
+    def detach(self, guest: GuestRef, device: AnyDevice, *, deadline: float) -> None:
+        """Unplug the device with the same target, MAC, address or index."""
+        from xenparley.domain.config.devices import Controller, HostUsb, Input
+        from xenparley_xl import keyboards, usb_devices
+
         stack = self._stack
         with stack.call(C.DETACH_DEVICE, guest), stack.observed(guest, deadline):
             line = self._running(guest, deadline)
+            if isinstance(device, HostUsb):
+                usb_devices.detach_usb(stack, line.domid, device, deadline=deadline)
+                return
+            if isinstance(device, Controller):
+                usb_devices.detach_controller(stack, line.domid, device, deadline=deadline)
+                return
+            if isinstance(device, Input):
+                keyboards.detach_keyboard(stack, line.domid, device, deadline=deadline)
+                return
             kind, name = _key(device)
             found = None if name is None else self._find(kind, name, line.domid, deadline)
             if found is None or name is None:

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from xenparley.domain.config import Disk, Graphics, HostPci, Interface
+    from xenparley.domain.config import Controller, Disk, Graphics, HostPci, HostUsb, Interface
 
-__all__ = ["disk_of", "graphics_of", "interface_of", "pci_of"]
+__all__ = ["controller_of", "disk_of", "graphics_of", "interface_of", "pci_of", "usb_of"]
 
 _DRIVERS = {"phy": "phy", "tap": "tap", "qdisk": "qemu"}
 _FORMATS = ("raw", "qcow", "qcow2", "vhd", "qed")
+_HOST_USB = ("hostbus", "hostaddr")
 _MAC = re.compile(r"[0-9a-fA-F]{2}(?::[0-9a-fA-F]{2}){5}")
 
 
@@ -75,6 +76,45 @@ def pci_of(held: dict[str, Any]) -> HostPci:
     return HostPci(
         address=PciAddress(part("domain"), part("bus"), part("dev"), part("func")),
         permissive=True if held.get("permissive") in (True, "True") else None,
+    )
+
+
+def _small(held: dict[str, Any], key: str) -> int | None:
+    value = held.get(key)
+    return value if type(value) is int and 0 <= value <= 255 else None
+
+
+def controller_of(held: dict[str, Any]) -> Controller:
+    """Return a controller of ``usbctrls``; its model only where the model has a name for it."""
+    from xenparley.domain.config import Controller
+
+    version = held.get("version")
+    own = held.get("type") in ("qusb", "pv") and version in (1, 2)
+    return Controller(
+        type="usb",
+        index=_small(held, "devid"),
+        model=f"qusb{version}" if own else None,
+        ports=_small(held, "ports") or None,
+    )
+
+
+def usb_of(held: dict[str, Any]) -> HostUsb | None:
+    """Return a device of ``usbdevs``; None without its place on the host."""
+    from xenparley.domain.config import HostUsb
+
+    place = held.get("type.hostdev")
+    if not isinstance(place, dict):
+        place = held.get("u.hostdev")
+    bus, device = (_small(place, k) if isinstance(place, dict) else None for k in _HOST_USB)
+    if bus is None or device is None:
+        return None
+    port = _small(held, "port")
+    return HostUsb(
+        bus=bus,
+        device=device,
+        mode="subsystem",
+        guest_bus=_small(held, "ctrl") if port else None,
+        guest_port=port or None,
     )
 
 

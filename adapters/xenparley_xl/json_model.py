@@ -11,7 +11,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from xenparley.domain.errors import NotFound
-from xenparley_xl.json_devices import disk_of, graphics_of, interface_of, pci_of
+from xenparley_xl.json_devices import (
+    controller_of,
+    disk_of,
+    graphics_of,
+    interface_of,
+    pci_of,
+    usb_of,
+)
 
 if TYPE_CHECKING:
     from xenparley.domain.config import Boot, CharDevice, Feature, GuestConfig, Vcpus
@@ -93,6 +100,8 @@ def config_of(held: dict[str, Any] | None, domid: int) -> GuestConfig:
         disks=tuple(disk_of(disk) for disk in objects(held, "disks") if text(disk, "vdev")),
         interfaces=tuple(interface_of(nic) for nic in objects(held, "nics")),
         pci=tuple(pci_of(device) for device in objects(held, "pcidevs")),
+        controllers=tuple(controller_of(one) for one in objects(held, "usbctrls")),
+        usb=tuple(usb for one in objects(held, "usbdevs") if (usb := usb_of(one)) is not None),
         graphics=tuple(graphics_of(hvm, list(objects(held, "vfbs")))),
         serials=tuple(_serials(hvm)),
         cpupool=text(create, "pool_name"),

@@ -68,7 +68,11 @@ OFFERS: Final[tuple[Offer, ...]] = (
     _read(C.SCHEDULER),
     _read(C.SCHEDULER_PARAMETERS, 300_000.0, "credit, credit2 (4.2), rtds (4.5)"),
     _command(C.SET_SCHEDULER_PARAMETERS, 400_000.0, "credit, credit2 (4.2), rtds (4.5)"),
-    _read(C.DEVICES, 450_000.0, "disks, interfaces and PCI functions"),
+    _read(
+        C.DEVICES,
+        750_000.0,
+        "disks, interfaces, PCI functions; USB since Xen 4.7, keyboards since 4.12",
+    ),
     _command(C.ATTACH_DEVICE, 2_000_000.0),
     _command(C.DETACH_DEVICE, 2_000_000.0),
     _command(C.CHANGE_MEDIA, 1_000_000.0),

@@ -119,4 +119,6 @@ def _shown(device: AnyDevice) -> str:
         return f"a disk {printable(device.target, limit=40)}"
     if isinstance(device, Interface):
         return f"an interface {printable(device.mac or 'without a MAC', limit=40)}"
-    return f"a PCI device {printable(str(device.address), limit=60)}"
+    if isinstance(device, HostPci):
+        return f"a PCI device {printable(str(device.address), limit=60)}"
+    return f"a {type(device).__name__}"

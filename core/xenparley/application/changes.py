@@ -144,7 +144,10 @@ class Changes(HostBase):
     def attach_device(
         self, guest: Guest, device: AnyDevice, *, timeout: float | None = None
     ) -> None:
-        """Plug a disk, interface or PCI function into a living guest."""
+        """Plug a disk, interface or PCI function into a living guest; some hosts plug more.
+
+        With xl a USB device or controller (Xen 4.7) or a virtual keyboard (Xen 4.12), too.
+        """
         self._change(
             Capability.ATTACH_DEVICE,
             guest,
@@ -155,7 +158,7 @@ class Changes(HostBase):
     def detach_device(
         self, guest: Guest, device: AnyDevice, *, timeout: float | None = None
     ) -> None:
-        """Unplug a device, found by its target, MAC or address."""
+        """Unplug a device, found by its target, MAC, address or (USB controllers) index."""
         self._change(
             Capability.DETACH_DEVICE,
             guest,

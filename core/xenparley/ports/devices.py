@@ -10,12 +10,12 @@ from attrs import frozen
 from xenparley.domain.identity import GuestRef
 
 if TYPE_CHECKING:
-    from xenparley.domain.config.devices import Disk, HostPci, Interface
+    from xenparley.domain.config.devices import Controller, Disk, HostPci, HostUsb, Input, Interface
 
 __all__ = ["AnyDevice", "DeviceInfo", "Devices"]
 
 if TYPE_CHECKING:
-    AnyDevice = Disk | Interface | HostPci
+    AnyDevice = Disk | Interface | HostPci | HostUsb | Controller | Input
 else:
     AnyDevice = object
 
@@ -24,8 +24,9 @@ else:
 class DeviceInfo:
     """A device as the host sees it.
 
-    ``kind``: ``vbd``, ``vif``, ``pci``, ``vfb``, ``vkbd``, ``console``, ``vusb``, ... ``devid`` is
-    XenStore's device number. States are XenBus states: 1 initialising, 2 init wait,
+    ``kind``: ``vbd``, ``vif``, ``pci``, ``vfb``, ``vkbd``, ``console``, ``vusb`` (a controller),
+    ``usb`` (a device of the host at one), ... ``devid`` is XenStore's device number; for ``usb``
+    256 times the controller's and the port. States are XenBus states: 1 initialising, 2 init wait,
     3 initialised, 4 connected, 5 closing, 6 closed; None: not known.
     """
 
@@ -34,7 +35,8 @@ class DeviceInfo:
     backend_domid: int = 0
     frontend_state: int | None = None
     backend_state: int | None = None
-    #: Disks: the target's name (``xvda``); interfaces: the MAC; PCI: the address.
+    #: Disks: the target's name (``xvda``); interfaces: the MAC; PCI: the address; USB: the
+    #: host's bus and device number (``001:004``).
     name: str | None = None
 
 
@@ -46,7 +48,10 @@ class Devices(Protocol):
         ...
 
     def attach(self, guest: GuestRef, device: AnyDevice, *, deadline: float) -> None:
-        """Plug the device in. AlreadyExists when its target, MAC or address is taken."""
+        """Plug the device in. AlreadyExists when its target, MAC or address is taken.
+
+        Disks and interfaces at least; Unsupported for a kind that the channel can't plug.
+        """
         ...
 
     def detach(self, guest: GuestRef, device: AnyDevice, *, deadline: float) -> None:
