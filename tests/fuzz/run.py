@@ -30,7 +30,9 @@ def names() -> list[str]:
 
 
 def seeds(form: str) -> list[bytes]:
-    """Return the examples' guests in this format, to start from."""
+    """Return the examples' guests in this format, to start from; or what a XenStore daemon says."""
+    if form == "xenstore":
+        return conversations()
     from xenparley_formats import json_format, sxp_format, xl_format, xm_format
     from xenparley_formats.xml_format import read_xml
 
@@ -41,6 +43,23 @@ def seeds(form: str) -> list[bytes]:
     configs = [read_xml(document).config for document in documents]
     texts = [known[form].write(config, lossy=True, options={}).text for config in configs]
     return [text.encode("utf-8", "surrogateescape") for text in texts]
+
+
+def conversations() -> list[bytes]:
+    """Return what XenStore daemons send: values and names, refusals, events, parts."""
+    from xenparley_wire.xenstore import encode
+    from xenparley_wire.xenstore_types import MessageType
+
+    def said(*messages: tuple[MessageType, bytes]) -> bytes:
+        return b"".join(encode(kind, n, 0, payload) for n, (kind, payload) in enumerate(messages))
+
+    kinds = MessageType
+    return [
+        said((kinds.READ, b"guest"), (kinds.DIRECTORY, b"name\0vm\0memory\0"), (kinds.READ, b"")),
+        said((kinds.ERROR, b"ENOENT\0"), (kinds.WRITE, b"OK\0"), (kinds.GET_PERMS, b"n0\0r7\0")),
+        said((kinds.WATCH, b"OK\0"), (kinds.WATCH_EVENT, b"@releaseDomain\0token\0")),
+        said((kinds.TRANSACTION_START, b"17\0"), (kinds.DIRECTORY_PART, b"5\0name\0vm\0\0")),
+    ]
 
 
 def fuzz(name: str, flags: list[str]) -> None:

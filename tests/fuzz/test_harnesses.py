@@ -31,6 +31,6 @@ def test_damaged_documents(name: str, data: st.DataObject) -> None:
     harness.one_input(seed[:place] + filling + seed[place + data.draw(st.integers(0, 9)) :])
 
 
-def test_all_formats_are_fuzzed() -> None:
+def test_all_formats_and_the_wire_are_fuzzed() -> None:
     seeded = {importlib.import_module(f"fuzz.fuzz_{name}").SEEDS for name in names()}
-    assert seeded == {"xml", "json", "sxp", "xm", "xl"}
+    assert seeded == {"xml", "json", "sxp", "xm", "xl", "xenstore"}
