@@ -141,6 +141,7 @@ def _host_info(turn: Turn, session: Session) -> HostInfo:
     if abi is not None:
         info = host.physinfo(turn, abi)
         number = host.scheduler_id(turn, abi)
+        claimed = info.outstanding_pages
         per_socket = max(info.cores_per_socket * info.threads_per_core, 1)
         known.update(
             cpus=info.nr_cpus,
@@ -150,7 +151,8 @@ def _host_info(turn: Turn, session: Session) -> HostInfo:
             cores=info.cores_per_socket,
             threads=info.threads_per_core,
             memory_kib=info.total_pages * PAGE_KIB,
-            free_memory_kib=info.free_pages * PAGE_KIB,
+            free_memory_kib=max(info.free_pages - (claimed or 0), 0) * PAGE_KIB,
+            claimed_memory_kib=None if claimed is None else claimed * PAGE_KIB,
             scheduler=SCHEDULERS.get(number, str(number)),
         )
     sources = {name: NAME for name, value in known.items() if value is not None}
@@ -199,7 +201,9 @@ class MemoryPort:
             guest,
             deadline,
             lambda turn, session, info: MemoryInfo(
-                current_kib=info.memory_kib, maximum_kib=max_memory_of(info)
+                current_kib=info.memory_kib,
+                maximum_kib=max_memory_of(info),
+                claimed_kib=info.claimed_kib,
             ),
         )
 

@@ -88,6 +88,7 @@ class SimHost:
             threads=facts.threads,
             memory_kib=facts.memory_kib,
             free_memory_kib=free,
+            claimed_memory_kib=0 if facts.version >= (4, 3) else None,
             scheduler=facts.scheduler,
             changeset=facts.changeset,
             commandline=facts.commandline,

@@ -65,6 +65,7 @@ def record(abi: Abi, domain: SimDomain) -> dict[str, Value]:
         "domain": domain.domid,
         "flags": flags_word(abi, domain),
         "tot_pages": domain.tot_pages,
+        "outstanding_pages": domain.outstanding_pages,
         "max_pages": unlimited if domain.max_pages is None else domain.max_pages,
         "shared_info_frame": domain.shared_info_frame,
         "cpu_time": domain.cpu_time,

@@ -53,6 +53,8 @@ class SimDomain:
     virt: str = "pv"
     tot_pages: int = 0
     max_pages: int | None = None
+    #: Claimed beyond that, while it is built (Xen 4.3 and later).
+    outstanding_pages: int = 0
     vcpus: list[SimVcpu] = field(factory=list)
     pauses: int = 0
     blocked: bool = False

@@ -79,6 +79,7 @@ class SysctlOps:
             "cpu_khz": machine.cpu_khz,
             "total_pages": machine.total_pages,
             "free_pages": machine.free_pages,
+            "outstanding_pages": sum(d.outstanding_pages for d in self._model.domains()),
             "max_mfn": machine.total_pages - 1,
             "capabilities": machine.capabilities,
             "hw_cap": (0x178BFBFF, 0, 0, 0, 0, 0, 0, 0),

@@ -44,6 +44,8 @@ class SimMemory:
                 current_kib=domain.memory_kib,
                 target_kib=domain.target_kib,
                 maximum_kib=UNLIMITED_KIB if domain.max_kib < 0 else domain.max_kib,
+                # Guests are built in no time here.
+                claimed_kib=0 if self._calls.hypervisor.facts_in(tx).version >= (4, 3) else None,
             )
 
     def set_target(self, guest: GuestRef, kib: int, *, deadline: float) -> None:

@@ -222,7 +222,7 @@ def _uptime(xl: Xl, arguments: list[str]) -> None:
 
 
 def _claims(xl: Xl, arguments: list[str]) -> None:
-    xl.print("Name                                        ID   Mem VCPUs\tState\tTime(s)  Claimed")
+    xl_print.print_claims(xl)
 
 
 def _domid(xl: Xl, arguments: list[str]) -> None:

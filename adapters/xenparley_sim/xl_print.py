@@ -10,7 +10,15 @@ if TYPE_CHECKING:
     from xenparley_sim.domain import Domain
     from xenparley_sim.xl_main import Xl
 
-__all__ = ["name_of", "print_block_list", "print_info", "print_list", "print_network_list"]
+__all__ = [
+    "claims",
+    "name_of",
+    "print_block_list",
+    "print_claims",
+    "print_info",
+    "print_list",
+    "print_network_list",
+]
 
 
 def name_of(xl: Xl, domain: Domain) -> bytes:
@@ -24,14 +32,37 @@ def name_of(xl: Xl, domain: Domain) -> bytes:
     return domain.name.encode()
 
 
+def claims(xl: Xl) -> dict[int, int]:
+    """Return what guests claim, in MiB; nothing before Xen 4.3."""
+    if xl.release < (4, 3):
+        return {}
+    told = xl.control.get("claims", {})
+    return {int(domid): mib for domid, mib in told.items()} if isinstance(told, dict) else {}
+
+
+def print_claims(xl: Xl) -> None:
+    """Print `xl claims`: the table of guests with a column more."""
+    xl.print("Name                                        ID   Mem VCPUs\tState\tTime(s)  Claimed")
+    claimed = claims(xl)
+    for domain in xl.host.domains():
+        mib = claimed.get(domain.domid, 0)
+        letters = state_letters(domain.flags, domain.reason)
+        line = (
+            f" {domain.domid:>5} {domain.memory_kib // 1024 + mib:>5} {domain.vcpus:>5}     "
+            f"{letters}  {domain.cpu_ns / 1e9:>8.1f} {mib:>5}"
+        )
+        xl.print(name_of(xl, domain).ljust(40) + line.encode())
+
+
 def print_list(xl: Xl, domains: list[Domain], *, verbose: bool) -> None:
     """Print `xl list`. Up to 4.1 the memory is the maximum, and there is no reason code."""
     head = "Name                                        ID   Mem VCPUs\tState\tTime(s)"
     if verbose and xl.release >= (4, 2):
         head += "   UUID                            Reason-Code\tSecurity Label"
     xl.print(head)
+    claimed = claims(xl)
     for domain in domains:
-        kib = domain.memory_kib
+        kib = domain.memory_kib + claimed.get(domain.domid, 0) * 1024
         if xl.release < (4, 2) and domain.max_kib > 0:
             kib = domain.max_kib
         letters = state_letters(domain.flags, domain.reason)
@@ -57,6 +88,7 @@ def print_info(xl: Xl, *, numa: bool) -> None:
     facts = xl.host.facts
     with xl.host.look() as tx:
         free = xl.host.free_kib(tx) // 1024
+    claimed = sum(claims(xl).values())
     major, minor, extra = facts.version
     pairs: list[tuple[str, object]] = [
         ("host", facts.hostname),
@@ -73,8 +105,10 @@ def print_info(xl: Xl, *, numa: bool) -> None:
         ),
         ("hw_caps", "1fcbf3fd:f6d8320b:e4500800"),
         ("total_memory", facts.memory_kib // 1024),
-        ("free_memory", free),
+        ("free_memory", free - claimed),
     ]
+    if xl.release >= (4, 3):
+        pairs.append(("outstanding_claims", claimed))
     for key, value in pairs:
         xl.print(f"{key:<23}: {value}")
     if numa:

@@ -55,6 +55,7 @@ def version_of(info: Mapping[str, str]) -> XenVersion | None:
 def host_info_of(info: Mapping[str, str]) -> HostInfo:
     """Return the host's facts. xl counts memory in MiB and the clock in MHz."""
     total, free = number(info, "total_memory"), number(info, "free_memory")
+    claimed = number(info, "outstanding_claims")
     cpus, nodes = number(info, "nr_cpus"), number(info, "nr_nodes")
     cores, threads = number(info, "cores_per_socket"), number(info, "threads_per_core")
     mhz = re.match(r"\d{1,9}(?:\.\d{1,3})?", info.get("cpu_mhz", ""))
@@ -74,6 +75,7 @@ def host_info_of(info: Mapping[str, str]) -> HostInfo:
         threads=threads,
         memory_kib=None if total is None else total * 1024,
         free_memory_kib=None if free is None else free * 1024,
+        claimed_memory_kib=None if claimed is None else claimed * 1024,
         scheduler=info.get("xen_scheduler") or None,
         changeset=info.get("xen_changeset") or None,
         commandline=info.get("xen_commandline") or None,

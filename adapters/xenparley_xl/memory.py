@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from xenparley.domain.errors import InvalidInput, XenparleyError
+from attrs import evolve
+
+from xenparley.domain.errors import InvalidInput, Unsupported, XenparleyError
 from xenparley.negotiation.capability import Capability
 from xenparley.ports.memory import MemoryInfo
+from xenparley_xl import info
 from xenparley_xl.live import live_object
 
 if TYPE_CHECKING:
@@ -32,11 +35,26 @@ class MemoryPort:
     def memory(self, guest: GuestRef, *, deadline: float) -> MemoryInfo:
         """Return what the guest holds (whole MiB); from 4.5 on its target and maximum, too.
 
-        In 4.1 it is the maximum alone.
+        From 4.3 on what it claims is told. In 4.1 it is the maximum alone.
         """
         with self._stack.call(C.MEMORY, guest):
             line = self._stack.living(guest, deadline=deadline)
-            return self._memory(line, deadline)
+            found = self._memory(line, deadline)
+            claimed = self._claimed(line.domid, deadline)
+            if claimed and found.current_kib is not None:
+                # xl's table adds it up.
+                found = evolve(found, current_kib=max(found.current_kib - claimed, 0))
+            return evolve(found, claimed_kib=claimed)
+
+    def _claimed(self, domid: int, deadline: float) -> int | None:
+        release = self._stack.release()
+        if release is not None and release < (4, 3):
+            return None
+        try:
+            told = self._stack.read("claims", deadline=deadline)
+        except Unsupported:
+            return None  # the kernel tells no release, and xl is an old one
+        return info.parse_claims(told).get(domid)
 
     def _memory(self, line: GuestLine, deadline: float) -> MemoryInfo:
         target = maximum = None

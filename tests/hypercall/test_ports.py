@@ -206,6 +206,19 @@ def test_host_info(one, on):
     assert {guest.virt for guest in capabilities.guests} >= {"pv", "hvm"}
 
 
+@sets
+def test_what_is_claimed_is_not_free(one, on):
+    it = on(one)
+    next(d for d in it.host.domains() if d.domid == 3).outstanding_pages = 1024
+    knows = one.first >= (4, 3)
+    info = it.port(Role.HOST).host_info(deadline=soon())
+    assert info.claimed_memory_kib == (4096 if knows else None)
+    assert info.free_memory_kib == (1 << 20) - (4096 if knows else 0)
+    memory = it.port(Role.MEMORY).memory(ref(3), deadline=soon())
+    assert memory.claimed_kib == (4096 if knows else None)
+    assert memory.current_kib == it.rows()[3].values[Field.MEMORY]
+
+
 def test_numa_nodes_and_pools(on):
     it = on()
     nodes = it.port(Role.HOST).numa_nodes(deadline=soon())

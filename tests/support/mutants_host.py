@@ -188,6 +188,11 @@ HOST = (
         "host_info",
         {C.HOST_INFO: answer(lambda h: evolve(h, free_memory_kib=h.memory_kib + 1))},
     ),
+    Mutant(
+        "more claimed than there is",
+        "host_info",
+        {C.HOST_INFO: answer(lambda h: evolve(h, claimed_memory_kib=h.memory_kib))},
+    ),
     Mutant("nothing is known", "host_info", {C.HOST_INFO: answer(lambda h: type(h)())}),
     Mutant(
         "the version as text",

@@ -53,6 +53,11 @@ class DomainInfo(NamedTuple):
         return self.tot_pages * PAGE_KIB
 
     @property
+    def claimed_kib(self) -> int | None:
+        """KiB that are set aside for it and that it doesn't hold yet; None before Xen 4.3."""
+        return None if self.outstanding_pages is None else pages_to_kib(self.outstanding_pages)
+
+    @property
     def max_memory_kib(self) -> int | None:
         """The limit of the domain's memory in KiB, None if it has none."""
         return pages_to_kib(self.max_pages)

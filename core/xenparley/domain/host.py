@@ -39,7 +39,10 @@ class HostInfo:
     cores: int | None = None
     threads: int | None = None
     memory_kib: int | None = None
+    #: What a new guest can have: free, and claimed by none.
     free_memory_kib: int | None = None
+    #: What is set aside for guests that are being built (Xen 4.3 and later).
+    claimed_memory_kib: int | None = None
     scheduler: str | None = None
     changeset: str | None = None
     commandline: str | None = None

@@ -16,11 +16,13 @@ class MemoryInfo:
     """All in KiB; None where it is not known. ``maximum_kib`` -1: no limit.
 
     ``target_kib`` is what the balloon was asked for, ``current_kib`` what the guest holds.
+    ``claimed_kib`` is set aside for it beyond that while it is built (XENMEM_claim_pages, Xen 4.3).
     """
 
     current_kib: int | None = None
     target_kib: int | None = None
     maximum_kib: int | None = None
+    claimed_kib: int | None = None
 
 
 class Memory(Protocol):

@@ -45,6 +45,7 @@ _HOST = (
     Column("threads", "Threads each"),
     Column("memory_kib", "Memory (MiB)", show=mib),
     Column("free_memory_kib", "Free (MiB)", show=mib),
+    Column("claimed_memory_kib", "Claimed (MiB)", show=mib),
     Column("scheduler", "Scheduler"),
     Column("changeset", "Changeset"),
     Column("commandline", "Command line"),

@@ -57,10 +57,13 @@ def check_host_info(bench: Bench) -> None:
     if info.version is not None and not isinstance(info.version, XenVersion):
         raise broken(f"host-info: version is {info.version!r}")
     check_host_kib("host-info: memory_kib", info.memory_kib)
-    if info.free_memory_kib is not None and not is_count(info.free_memory_kib):
-        raise broken(f"host-info: free_memory_kib is {info.free_memory_kib!r}")
-    if info.memory_kib and info.free_memory_kib and info.free_memory_kib > info.memory_kib:
-        raise broken("host-info: more memory free than there is")
+    for name in ("free_memory_kib", "claimed_memory_kib"):
+        if known[name] is not None and not is_count(known[name]):
+            raise broken(f"host-info: {name} is {known[name]!r}")
+    # What is claimed is not free.
+    spare = (info.free_memory_kib or 0) + (info.claimed_memory_kib or 0)
+    if info.memory_kib and spare > info.memory_kib:
+        raise broken("host-info: more memory free or claimed than there is")
     khz = info.cpu_khz
     if khz is not None and not (is_count(khz) and 10_000 <= khz <= 20_000_000):
         raise broken(f"host-info: cpu_khz is {khz!r}: is the unit kHz?")

@@ -37,7 +37,7 @@ def memory_of(bench: Bench, ref: GuestRef) -> MemoryInfo:
     info = bench.call(C.MEMORY, ref)
     if not isinstance(info, MemoryInfo):
         raise broken(f"memory: answered {info!r}, not a MemoryInfo")
-    for name in ("current_kib", "target_kib", "maximum_kib"):
+    for name in ("current_kib", "target_kib", "maximum_kib", "claimed_kib"):
         value = getattr(info, name)
         no_limit = name == "maximum_kib" and value == UNLIMITED_KIB
         if not (value is None or is_count(value) or no_limit):
