@@ -132,10 +132,11 @@ class Toolstack:
         """Return the guest if xl should change it. Raises NotFound, InvalidState, Unsupported."""
         found = self.living(guest, deadline=deadline)
         owner = self.owner(found)
-        if owner is not None and not self.others:
+        if owner is not None and not (self.others or guest.force):
             raise InvalidState(
                 f"{guest} belongs to {owner}, which would not see the change: steer it there, "
-                "or allow xl to change guests of others (others=change, XENPARLEY_XL_OTHERS=change)"
+                "or force it (destroy has force; a GuestRef has it for any command; "
+                "XENPARLEY_XL_OTHERS=change for all)"
             )
         return found
 

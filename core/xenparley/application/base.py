@@ -7,12 +7,15 @@ import time
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
+from attrs import evolve
+
 from xenparley.application.channels import ChannelSet
 from xenparley.application.dispatch import Dispatcher
 from xenparley.application.finding import Finder, Guest
 from xenparley.application.reading import Reader
 from xenparley.domain.errors import InvalidInput, Unavailable
 from xenparley.domain.guest import Field, GuestInfo
+from xenparley.domain.identity import GuestRef
 
 if TYPE_CHECKING:
     from xenparley.application.events import EventStream
@@ -61,3 +64,9 @@ class HostBase:
         self, guest: Guest, deadline: float, *, fields: Collection[Field] = STEERING_FIELDS
     ) -> GuestInfo:
         return self._finder.one(guest, fields, deadline)
+
+    def _aim(self, guest: Guest, info: GuestInfo, *, force: bool = False) -> GuestRef:
+        """Return the guest that was found as the target of a command; forced if that was said."""
+        if force or (isinstance(guest, GuestRef) and guest.force):
+            return evolve(info.ref, force=True)
+        return info.ref

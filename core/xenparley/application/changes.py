@@ -184,7 +184,7 @@ class Changes(HostBase):
     ) -> None:
         deadline = self._deadline(timeout)
         info = self._target(guest, deadline)
-        ref = info.ref
+        ref = self._aim(guest, info)
         self._dispatcher.send(
             capability,
             ref,

@@ -31,6 +31,9 @@ class Commands(Waiting):
     DeadlineExceeded with the state last seen when it isn't by ``timeout`` seconds: the command
     was accepted then. Without, it returns when the host has accepted it. Being in the target
     state already is success; nothing is sent.
+
+    Where a channel leaves guests of others alone (libvirt's, by xl), a :class:`GuestRef` with
+    ``force`` changes them all the same.
     """
 
     # -- birth -------------------------------------------------------------------------------
@@ -225,7 +228,10 @@ class Commands(Waiting):
         wait: bool = True,
         timeout: float | None = None,
     ) -> Outcome:
-        """End a guest at once. ``force`` allows channels that leave something behind."""
+        """End a guest at once.
+
+        ``force`` allows channels that leave something behind, and guests that somebody else owns.
+        """
         return self._steer(
             Capability.DESTROY,
             Command.DESTROY,
@@ -343,7 +349,7 @@ class Commands(Waiting):
             return Outcome.was_there(info)
         if command is not None:
             self._check(info, command)
-        ref = info.ref
+        ref = self._aim(guest, info, force=force)
         receipt, channel = self._dispatcher.send(
             capability, ref, lambda port, until: call(port, ref, until), deadline, force=force
         )

@@ -62,7 +62,7 @@ class Desired(Commands, Changes, Reads):
         if info.phase is Phase.ACTIVE:
             return Outcome.was_there(info)
         if info.phase is Phase.PAUSED:
-            return self.unpause(info.ref, timeout=self._left(deadline))
+            return self.unpause(self._aim(guest, info), timeout=self._left(deadline))
         if info.phase in ENDED and info.living:
             raise OperationFailed(
                 f"{info.ref} is kept as {info.phase.value}: destroy it before it can be started",
@@ -77,7 +77,7 @@ class Desired(Commands, Changes, Reads):
         info = self._settled(guest, deadline)
         if info.phase is Phase.SHUT_OFF:
             return self.start(info.ref, paused=True, timeout=self._left(deadline))
-        return self.pause(info.ref, timeout=self._left(deadline))
+        return self.pause(self._aim(guest, info), timeout=self._left(deadline))
 
     def ensure_stopped(
         self,
@@ -103,7 +103,7 @@ class Desired(Commands, Changes, Reads):
             left = self._left(deadline)
             patience = left if destroy_after is None else min(destroy_after, left)
             try:
-                outcome = self.shutdown(info.ref, timeout=patience)
+                outcome = self.shutdown(self._aim(guest, info), timeout=patience)
             except DeadlineExceeded:
                 if destroy_after is None:
                     raise
@@ -115,9 +115,9 @@ class Desired(Commands, Changes, Reads):
                     return outcome
         # Paused, crashed or kept after its end: it can't be asked, and holds memory.
         elif destroy_after is None and info.phase is Phase.PAUSED:
-            return self.shutdown(info.ref, timeout=self._left(deadline))
+            return self.shutdown(self._aim(guest, info), timeout=self._left(deadline))
         try:
-            return self.destroy(info.ref, timeout=self._left(deadline))
+            return self.destroy(self._aim(guest, info), timeout=self._left(deadline))
         except NotFound:
             # It ended just now.
             return Outcome(guest=info.ref, reached=True, phase=Phase.SHUT_OFF)
@@ -133,7 +133,7 @@ class Desired(Commands, Changes, Reads):
             self.undefine(GuestRef(uuid=info.uuid, name=info.name), timeout=self._left(deadline))
         if info.living:
             try:
-                self.destroy(info.ref, timeout=self._left(deadline))
+                self.destroy(self._aim(guest, info), timeout=self._left(deadline))
             except NotFound:
                 return
 

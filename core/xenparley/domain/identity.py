@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 
-from attrs import frozen
+from attrs import field, frozen
 
 from xenparley.domain.errors import InvalidInput
 
@@ -107,11 +107,15 @@ class GuestRef:
     ``domid`` with ``uuid`` (the handle) names a living guest, ``uuid`` alone a defined one.
     ``name`` is for people and for channels that know nothing else; it may be stale, and a guest
     may have written it itself.
+
+    ``force`` is no part of who the guest is: it lets a command change one that somebody else owns
+    (libvirt, XAPI, Qubes), which a channel may otherwise leave alone.
     """
 
     domid: int | None = None
     uuid: str | None = None
     name: str | None = None
+    force: bool = field(default=False, eq=False, kw_only=True, repr=False)
 
     def __str__(self) -> str:
         """Word the guest for a message; safe for terminals."""

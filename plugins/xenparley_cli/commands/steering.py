@@ -143,7 +143,10 @@ def configure_destroy(parser: ArgumentParser) -> None:
     """Add the arguments of ``destroy``."""
     guest_argument(parser)
     parser.add_argument(
-        "--force", action="store_true", help="by a channel that leaves something behind, if need be"
+        "--force",
+        action="store_true",
+        help="even if somebody else owns it (libvirt, XAPI, Qubes), and by a channel that leaves "
+        "something behind, if need be",
     )
     add_wait(parser)
 
