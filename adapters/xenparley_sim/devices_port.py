@@ -91,6 +91,12 @@ class SimStatistics:
         with self._calls.read(Capability.CPU_TIME, deadline, guest) as tx:
             return living(tx, guest).cpu_ns
 
+    def uptime_s(self, guest: GuestRef, *, deadline: float) -> int:
+        """Return seconds since the guest was made."""
+        with self._calls.read(Capability.UPTIME, deadline, guest) as tx:
+            started = living(tx, guest).started
+            return max(0, int(self._calls.hypervisor.clock.now() - started))
+
     def block_stats(self, guest: GuestRef, *, deadline: float) -> Sequence[BlockStats]:
         """Return an entry for each disk."""
         with self._calls.read(Capability.BLOCK_STATS, deadline, guest) as tx:

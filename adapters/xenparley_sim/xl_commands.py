@@ -212,7 +212,9 @@ def _dmesg(xl: Xl, arguments: list[str]) -> None:
 def _uptime(xl: Xl, arguments: list[str]) -> None:
     now = xl.host.clock.now()
     xl.print(f"{'Name':<33} {'ID':>4} Uptime")
-    for domain in xl.host.domains():
+    for domain in [find(xl, word) for word in arguments] or xl.host.domains():
+        if domain.domid in xl.said("no_start"):
+            continue
         passed = int(max(0.0, now - domain.started))
         days, rest = divmod(passed, 86400)
         text = f"{rest // 3600:2d}:{rest // 60 % 60:02d}:{rest % 60:02d}"

@@ -126,6 +126,7 @@ class FakeXl:
         ``null_names``: domain ids without a name; ``raw_names``: names in hexadecimal by domain
         id; ``no_config``: domain ids that `list -l` leaves out; ``no_pv``: ones without drivers;
         ``pool_scheduler``: the scheduler of the guests' CPU pool, when it isn't Pool-0's;
+        ``no_start``: domain ids whose start nobody noted;
         ``claims``: MiB that guests claim and don't hold yet, by domain id;
         ``usb_stays_out``: no USB device of the host can be given to a guest.
         """

@@ -77,6 +77,7 @@ OFFERS: Final[tuple[Offer, ...]] = (
     _command(C.DETACH_DEVICE, 2_000_000.0),
     _command(C.CHANGE_MEDIA, 1_000_000.0),
     _read(C.CPU_TIME, 150_000.0, "in tenths of a second"),
+    _read(C.UPTIME, 300_000.0, "guests whose start the toolstack noted in XenStore"),
     _read(C.HOST_INFO),
     _read(C.HOST_CAPABILITIES),
     _read(C.NUMA_NODES),

@@ -159,6 +159,7 @@ CALLS: dict[Capability, Call] = {
     C.DETACH_DEVICE: Call(Aim.LIVING, _first_disk),
     C.CHANGE_MEDIA: Call(Aim.LIVING, _media),
     C.CPU_TIME: _plain(Aim.LIVING),
+    C.UPTIME: _plain(Aim.LIVING),
     C.BLOCK_STATS: _plain(Aim.LIVING),
     C.INTERFACE_STATS: _plain(Aim.LIVING),
     C.HOST_INFO: _host(),

@@ -107,9 +107,17 @@ def eject_drive(channel, original, guest, device, *, deadline):
     channel.call(C.DETACH_DEVICE, guest, Disk(target=device.target), deadline=deadline)
 
 
-def shrinking(channel, original, *args, **kwargs):
+def turn_of(channel):
     channel.state["turn"] = channel.state.get("turn", 0) + 1
-    return 10**15 - channel.state["turn"]
+    return channel.state["turn"]
+
+
+def shrinking(channel, original, *args, **kwargs):
+    return 10**15 - turn_of(channel)
+
+
+def counting_down(channel, original, *args, **kwargs):
+    return 60 - turn_of(channel)
 
 
 DEVICES = (
@@ -141,6 +149,9 @@ DEVICES = (
     Mutant("detaching nothing is success", "detach_device", {C.DETACH_DEVICE: success(None)}),
     Mutant("ejecting unplugs the drive", "change_media", {C.CHANGE_MEDIA: eject_drive}),
     Mutant("no such drive is success", "change_media", {C.CHANGE_MEDIA: success(None)}),
+    Mutant("uptime shrinks", "uptime", {C.UPTIME: counting_down}),
+    Mutant("uptime in fractions", "uptime", {C.UPTIME: answer(float)}),
+    Mutant("a time for an uptime", "uptime", {C.UPTIME: answer(lambda s: s + 1_700_000_000)}),
     Mutant("CPU time shrinks", "cpu_time", {C.CPU_TIME: shrinking}),
     Mutant("CPU time in seconds", "cpu_time", {C.CPU_TIME: answer(lambda ns: ns / 1e9)}),
     Mutant("CPU time in picoseconds", "cpu_time", {C.CPU_TIME: answer(lambda n: n * 1000 + 1)}),

@@ -76,6 +76,7 @@ class AsyncHost:
     scheduler_parameters = _Method(Host.scheduler_parameters)
     devices = _Method(Host.devices)
     cpu_time_ns = _Method(Host.cpu_time_ns)
+    uptime_s = _Method(Host.uptime_s)
     block_stats = _Method(Host.block_stats)
     interface_stats = _Method(Host.interface_stats)
     consoles = _Method(Host.consoles)

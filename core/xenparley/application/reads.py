@@ -177,6 +177,10 @@ class Reads(HostBase):
         """Return nanoseconds of CPU time since a guest's start."""
         return self._of(Capability.CPU_TIME, "cpu_time_ns", guest, timeout)  # type: ignore[no-any-return]
 
+    def uptime_s(self, guest: Guest, *, timeout: float | None = None) -> int:
+        """Return whole seconds since a living guest was made; a reboot makes it anew."""
+        return self._of(Capability.UPTIME, "uptime_s", guest, timeout)  # type: ignore[no-any-return]
+
     def block_stats(self, guest: Guest, *, timeout: float | None = None) -> Sequence[BlockStats]:
         """Return a living guest's disk statistics."""
         return self._of(Capability.BLOCK_STATS, "block_stats", guest, timeout)  # type: ignore[no-any-return]

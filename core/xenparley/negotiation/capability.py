@@ -66,6 +66,7 @@ class Capability(Enum):
     DETACH_DEVICE = "detach-device"
     CHANGE_MEDIA = "change-media"
     CPU_TIME = "cpu-time"
+    UPTIME = "uptime"
     BLOCK_STATS = "block-stats"
     INTERFACE_STATS = "interface-stats"
     HOST_INFO = "host-info"
@@ -151,6 +152,7 @@ SPECS: MappingProxyType[Capability, CapabilitySpec] = MappingProxyType(
         C.DETACH_DEVICE: _once(R.DEVICES, "detach", "unplug a device"),
         C.CHANGE_MEDIA: _command(R.DEVICES, "change_media", "change a CD-ROM or floppy"),
         C.CPU_TIME: _read(R.STATISTICS, "cpu_time_ns", "read a guest's CPU time"),
+        C.UPTIME: _read(R.STATISTICS, "uptime_s", "read how long a guest has lived"),
         C.BLOCK_STATS: _read(R.STATISTICS, "block_stats", "read disk statistics"),
         C.INTERFACE_STATS: _read(R.STATISTICS, "interface_stats", "read interface statistics"),
         C.HOST_INFO: _read(R.HOST, "host_info", "read facts about the host"),

@@ -46,6 +46,13 @@ class Statistics(Protocol):
         """Return nanoseconds of CPU time since the guest's start."""
         ...
 
+    def uptime_s(self, guest: GuestRef, *, deadline: float) -> int:
+        """Return whole seconds since the guest was made, by the host's clock; of 0 the host's own.
+
+        A reboot and a restore make it anew. Unsupported when nobody noted its start.
+        """
+        ...
+
     def block_stats(self, guest: GuestRef, *, deadline: float) -> Sequence[BlockStats]:
         """Return one entry for each disk with a back end in this domain."""
         ...

@@ -29,9 +29,12 @@ __all__ = [
     "check_devices",
     "check_displays",
     "check_interface_stats",
+    "check_uptime",
 ]
 
 C = Capability
+#: No guest of a check is older, however slow the host.
+_JUST_MADE_S = 86_400
 
 
 def sequence_of(answer: object, kind: type, what: str) -> Sequence[Any]:
@@ -147,6 +150,20 @@ def check_cpu_time(bench: Bench) -> None:
             raise broken(f"cpu-time: answered {now!r}")
         if now < last:
             raise broken(f"cpu-time: {last} ns, then {now} ns: is the unit ns everywhere?")
+        last = now
+
+
+@check(C.UPTIME)
+def check_uptime(bench: Bench) -> None:
+    """Whole seconds that don't shrink; a guest that was just made has lived for few."""
+    ref = bench.living()
+    last = 0
+    for _ in range(3):
+        now = bench.call(C.UPTIME, ref)
+        if not is_count(now):
+            raise broken(f"uptime: answered {now!r}")
+        if not last <= now < _JUST_MADE_S:
+            raise broken(f"uptime: {last} s, then {now} s, of a guest that was just made")
         last = now
 
 
