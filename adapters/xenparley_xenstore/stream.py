@@ -1,7 +1,7 @@
 """Many requests of one caller, of which a bounded number is in flight.
 
-The caller queues them; the reader sends the next ones itself as soon as half of the window has
-been answered. So the daemon always has something to do, and the caller, who would have to be
+The caller queues them; the reader sends the next ones itself as soon as a quarter of the window
+has been answered. So the daemon always has something to do, and the caller, who would have to be
 woken (and to wait for the interpreter's lock) for each burst, sleeps until it has what it wants.
 The reader only ever sends what the socket takes at once. Where it takes nothing, the caller is
 woken to send and to wait for room, within its deadline.
@@ -31,7 +31,7 @@ __all__ = ["WINDOW", "Stream"]
 #: Requests in flight in a bulk read. All of the gain is there at 16; more only hurts others.
 WINDOW = 32
 #: New requests are sent when so few are left with the daemon: it is never idle.
-_LOW = WINDOW // 2
+_LOW = WINDOW * 3 // 4
 #: Requests that are put together when they are queued: the reader handles them as one.
 _BRICK = 8
 #: Bytes of one burst. Linux takes so many as one piece or not at all: never a part of a request.

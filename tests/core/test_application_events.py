@@ -12,9 +12,11 @@ from xenparley import Capability, EventKind, Plugins, connect
 from xenparley.application.asynchronous import AsyncHost
 from xenparley.application.events import QUEUE_SIZE
 from xenparley.application.observe import differences, seen
+from xenparley.domain.config import Boot, GuestConfig
 from xenparley.domain.errors import ChannelLost, InvalidInput, NotFound
 from xenparley.domain.events import GuestEvent
 from xenparley.domain.guest import GuestInfo
+from xenparley.domain.identity import GuestRef
 from xenparley.domain.runstate import RunFlags
 
 
@@ -145,6 +147,79 @@ def test_intervals_are_checked(world):
         for poll in (0, -1, float("nan"), 1e9):
             with pytest.raises(InvalidInput):
                 host.events(poll=poll)
+
+
+def about(kind, domid, uuid, detail=None):
+    ref = GuestRef(domid=domid, uuid=uuid, name="g")
+    return GuestEvent(kind=kind, guest=ref, source="a", at=1.0, detail=detail)
+
+
+def drained(stream):
+    found = []
+    while (event := stream.get(0)) is not None:
+        found.append((event.kind, event.guest and event.guest.domid, event.detail))
+    return found
+
+
+def test_a_reboot_is_one_event_where_that_is_wanted(world):
+    channel, callbacks, _ = subscribing(world)
+    with fake_host(channel) as host, host.events(debounce=3600) as stream:
+        callbacks[0](about(EventKind.STOPPED, 5, U1, "reboot"))
+        # Others are told meanwhile.
+        callbacks[0](about(EventKind.STARTED, 6, U2))
+        assert drained(stream) == [(EventKind.STARTED, 6, None)]
+        callbacks[0](about(EventKind.STARTED, 7, U1))
+        assert drained(stream) == [(EventKind.STARTED, 7, "reboot")]
+
+
+def test_an_end_without_a_start_is_told_late(world):
+    channel, callbacks, _ = subscribing(world)
+    with fake_host(channel) as host, host.events(debounce=0.05) as stream:
+        callbacks[0](about(EventKind.STOPPED, 5, U1, "poweroff"))
+        assert stream.get(0) is None
+        event = stream.get(20)
+        assert (event.kind, event.guest.domid, event.detail) == (EventKind.STOPPED, 5, "poweroff")
+        callbacks[0](about(EventKind.STARTED, 7, U1))
+        assert drained(stream) == [(EventKind.STARTED, 7, None)]
+
+
+def test_nothing_that_is_kept_back_is_lost(world):
+    channel, callbacks, _ = subscribing(world)
+    with fake_host(channel) as host:
+        stream = host.events(debounce=3600)
+        callbacks[0](about(EventKind.STOPPED, 5, U1))
+        callbacks[0](GuestEvent(kind=EventKind.RESYNC, guest=None, source="a", at=1.0))
+        assert drained(stream) == [(EventKind.STOPPED, 5, None), (EventKind.RESYNC, None, None)]
+        # Two domains of one handle: each end is told.
+        for domid in (8, 9):
+            callbacks[0](about(EventKind.STOPPED, domid, U2))
+        assert drained(stream) == [(EventKind.STOPPED, 8, None)]
+        stream.close()
+        assert drained(stream) == [(EventKind.STOPPED, 9, None)]
+        assert stream.get() is None
+
+
+def test_the_time_to_wait_for_a_start_is_checked(world):
+    channel, _, closed = subscribing(world)
+    with fake_host(channel) as host:
+        for debounce in (0, -1, float("nan"), 1e9):
+            for poll in (None, 1.0):
+                with pytest.raises(InvalidInput):
+                    host.events(debounce=debounce, poll=poll)
+        assert not closed.is_set()
+
+
+def test_a_reboot_of_a_simulated_guest_is_one_event():
+    with connect("sim:") as host, host.events(debounce=3600) as stream:
+        config = GuestConfig(name="job", memory_kib=65536, boot=Boot(kernel="/boot/vmlinuz"))
+        old = host.create(config).guest
+        assert stream.get(20).kind is EventKind.STARTED
+        host.reboot("job")
+        lives = {EventKind.STARTED, EventKind.STOPPED}
+        told = next(event for event in iter(lambda: stream.get(20), None) if event.kind in lives)
+        assert (told.kind, told.detail) == (EventKind.STARTED, "reboot")
+        assert told.guest.uuid == host.find("job").uuid
+        assert told.guest.domid == host.find("job").domid != getattr(old, "domid", None)
 
 
 def test_the_same_host_for_asyncio(world):

@@ -10,15 +10,15 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from real_xen.looks import command, xl_list
+from real_xen.looks import Row, command, xl_list
 from xenparley.domain.config import GuestConfig
 
-__all__ = ["KERNELS", "Guest", "Guests", "until"]
+__all__ = ["KERNELS", "Guest", "Guests", "now", "until"]
 
 KERNELS = Path("/lab/guest")
 LOGS = Path("/var/log/xen")
@@ -51,6 +51,19 @@ def until(what: str, check: Callable[[], bool], limit: float = 120.0) -> None:
         if time.monotonic() > end:
             raise AssertionError(f"not within {limit:.0f} s: {what}")
         time.sleep(0.1)
+
+
+def now(identity: str) -> Row:
+    """Return what xl says of the guest with this UUID, whatever its domain id has become."""
+    found: list[Row] = []
+
+    def listed() -> bool:
+        found[:] = [row for row in xl_list().values() if row.uuid == identity]
+        return bool(found)
+
+    # between two lives of a guest that reboots it is not listed
+    until(f"xl lists {identity}", listed)
+    return found[0]
 
 
 def _setting(value: object) -> str:
@@ -122,7 +135,7 @@ class Guests:
         config.write_text("".join(f"{key}={_setting(value)}\n" for key, value in words.items()))
         self._made.add(identity)
         command("xl", "create", *(["-p"] if paused else []), str(config))
-        domid = next(row.domid for row in xl_list().values() if row.uuid == identity)
+        domid = now(identity).domid
         return Guest(name, identity, domid, kind, memory, vcpus)
 
     def adopt(self, config: GuestConfig) -> GuestConfig:
@@ -160,6 +173,9 @@ class Guests:
         )
         if not paused:
             until(f"{guest.name} is up", lambda: "GUEST-UP" in guest.console(), limit=400)
+            # Emulated SVM lets a PVH guest's kernel die now and then as it boots (a triple fault,
+            # told as a reboot): then xl has made it anew.
+            guest = replace(guest, domid=now(guest.uuid).domid)
         return guest
 
     def paused_hvm(self, **settings: Any) -> Guest:

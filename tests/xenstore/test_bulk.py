@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import itertools
 import random
+import socket
+import threading
+import time
 import tracemalloc
 
 import pytest
 
 from support.level import examples
+from xenparley.domain.errors import DeadlineExceeded
 from xenparley_sim.xenstore_server import Dialect, XenStoreServer
 from xenparley_wire import xenstore_requests as requests
+from xenparley_wire.xenstore import Decoder, encode
 from xenparley_wire.xenstore_types import MessageType
 from xenparley_xenstore.client import open_store
 from xenparley_xenstore.errors import StoreNotFound, StoreTooBig
+from xenparley_xenstore.transport import SocketTransport
 
 
 def fill(store, entries, soon):
@@ -30,6 +36,74 @@ def test_read_many(store, soon, count):
     fill(store, ((f"/m/{n}", b"value-%d" % n) for n in range(0, count, 2)), soon)
     values = store.read_many([f"/m/{n}" for n in range(count)], deadline=soon())
     assert values == [b"value-%d" % n if n % 2 == 0 else None for n in range(count)]
+
+
+@pytest.mark.parametrize("works", [lambda n: False, lambda n: n % 3 == 0])
+def test_what_the_reader_cannot_send_its_caller_sends(store, soon, monkeypatch, works):
+    """The socket is full, or another caller is sending: the reader does not wait for it."""
+    fill(store, ((f"/m/{n}", b"%d" % n) for n in range(500)), soon)
+    asked = itertools.count()
+    offer = SocketTransport.offer
+    monkeypatch.setattr(
+        SocketTransport, "offer", lambda self, data: works(next(asked)) and offer(self, data)
+    )
+    paths = [f"/m/{n}" for n in range(500)]
+    assert store.read_many(paths, deadline=soon()) == [b"%d" % n for n in range(500)]
+    assert sum(1 for _ in store.walk("/m", deadline=soon())) == 501
+    assert next(asked) > 10
+
+
+def test_many_threads_read_at_once(store, soon):
+    fill(store, ((f"/m/{n}", b"%d" % n) for n in range(300)), soon)
+    wrong = []
+
+    def work(step):
+        numbers = [n * step % 300 for n in range(1000)]
+        values = store.read_many([f"/m/{n}" for n in numbers], deadline=soon())
+        if values != [b"%d" % n for n in numbers]:
+            wrong.append(step)
+
+    threads = [threading.Thread(target=work, args=(step,)) for step in (1, 7, 11, 13, 17, 19)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+        assert not thread.is_alive()
+    assert not wrong
+
+
+@pytest.mark.parametrize("task", ["read", "walk"])
+def test_no_more_than_the_window_is_under_way(tmp_path, soon, task):
+    """A peer that takes everything and answers nothing gets 32 requests and no more."""
+    taken = []
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "s"))
+        listener.listen()
+
+        def serve():
+            peer, _ = listener.accept()
+            decoder, listed = (
+                Decoder(),
+                encode(MessageType.DIRECTORY, 1, 0, b"".join(b"n%d\0" % n for n in range(500))),
+            )
+            with peer:
+                while data := peer.recv(65536):
+                    taken.extend(decoder.feed(data))
+                    if task == "walk" and listed:
+                        # The root lists many; then the peer falls silent.
+                        peer.sendall(listed)
+                        listed = b""
+
+        server = threading.Thread(target=serve)
+        server.start()
+        with open_store(str(tmp_path / "s")) as store, pytest.raises(DeadlineExceeded):
+            until = time.monotonic() + 0.5
+            if task == "read":
+                store.read_many([f"/m/{n}" for n in range(500)], deadline=until)
+            else:
+                list(store.walk("/m", values=False, deadline=until))
+        server.join(20)
+    assert len(taken) == (32 if task == "read" else 33)
 
 
 def test_read_many_of_large_values(store, soon):

@@ -115,10 +115,16 @@ class AsyncHost:
     explain = _Method(Host.explain)
 
     async def events(
-        self, *, poll: float | None = None, timeout: float | None = None
+        self,
+        *,
+        poll: float | None = None,
+        debounce: float | None = None,
+        timeout: float | None = None,
     ) -> AsyncEventStream:
         """Return a stream for ``async for``; close it when done, or use ``async with``."""
-        stream = await self._run(partial(self.host.events, poll=poll, timeout=timeout))
+        stream = await self._run(
+            partial(self.host.events, poll=poll, debounce=debounce, timeout=timeout)
+        )
         return AsyncEventStream(stream)
 
     def stop_guard(self) -> AbstractContextManager[None]:

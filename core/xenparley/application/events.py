@@ -98,16 +98,26 @@ class EventStream:
         self.close()
 
 
-def open_stream(host: HostBase, poll: float | None, deadline: float) -> EventStream:
+def open_stream(
+    host: HostBase, poll: float | None, debounce: float | None, deadline: float
+) -> EventStream:
     """Open a stream: the best channels that can tell, else polling (always, with ``poll``)."""
     if poll is not None and not 0.01 <= poll <= 3600:
         raise InvalidInput(f"not a polling interval in seconds (0.01 to 3600): {poll!r}")
-    stream = _subscribed(host, deadline) if poll is None else None
+    stream = _subscribed(host, debounce, deadline) if poll is None else None
     if stream is None:
-        stream = _polled(host, 1.0 if poll is None else poll, deadline)
+        stream = _polled(host, 1.0 if poll is None else poll, debounce, deadline)
     host._streams.append(stream)
     stream._ends.append(lambda: _forget(host, stream))
     return stream
+
+
+def _empty(source: str, debounce: float | None) -> EventStream:
+    if debounce is None:
+        return EventStream(source)
+    from xenparley.application.debounce import DebouncedStream
+
+    return DebouncedStream(source, debounce)
 
 
 def _forget(host: HostBase, stream: EventStream) -> None:
@@ -115,7 +125,7 @@ def _forget(host: HostBase, stream: EventStream) -> None:
         host._streams.remove(stream)
 
 
-def _subscribed(host: HostBase, deadline: float) -> EventStream | None:
+def _subscribed(host: HostBase, debounce: float | None, deadline: float) -> EventStream | None:
     """Subscribe to a channel that tells starts and stops, and to others for what it doesn't tell.
 
     Each kind comes from the first channel of the plan that tells it, so none comes twice. None:
@@ -127,7 +137,7 @@ def _subscribed(host: HostBase, deadline: float) -> EventStream | None:
         return None
     kinds = _kinds(host, plan.candidates)
     leads = [name for name in plan.candidates if kinds[name] >= _LIVES]
-    stream = EventStream("")
+    stream = _empty("", debounce)
     names: list[str] = []
     left = set(EventKind)
     # Before the first subscription: what it tells is told to this too.
@@ -201,8 +211,10 @@ def _subscribe(
     stream._ends.append(_closer(subscription))
 
 
-def _polled(host: HostBase, interval: float, deadline: float) -> EventStream:
-    stream = EventStream("polling")
+def _polled(
+    host: HostBase, interval: float, debounce: float | None, deadline: float
+) -> EventStream:
+    stream = _empty("polling", debounce)
     before = seen(_everything(host, deadline))
     stop = threading.Event()
     stream._ends.append(stop.set)

@@ -46,17 +46,26 @@ class Host(Desired):
 
         return explain(self._channels.views(), capability, fields, self._prefer, force=force)
 
-    def events(self, *, poll: float | None = None, timeout: float | None = None) -> EventStream:
+    def events(
+        self,
+        *,
+        poll: float | None = None,
+        debounce: float | None = None,
+        timeout: float | None = None,
+    ) -> EventStream:
         """Return a stream of what happens to guests.
 
         The best channel that can tell is used; where there is none, or with ``poll`` seconds
         given, the guests are listed every so often (1 s unless told) and the differences are
         the events. Polling sees pause and unpause on every host; it may miss what comes and goes
         between two looks.
+
+        With ``debounce`` an end is told so many seconds late: if the same handle starts in that
+        time, the two are one STARTED with the detail ``reboot``.
         """
         from xenparley.application.events import open_stream
 
-        return open_stream(self, poll, self._deadline(timeout))
+        return open_stream(self, poll, debounce, self._deadline(timeout))
 
     def stop_guard(self) -> AbstractContextManager[None]:
         """Return a context manager for a program that watches and may be stopped by Ctrl-Z.

@@ -30,6 +30,12 @@ def configure_events(parser: ArgumentParser) -> None:
         type=seconds,
         help="look every so often instead of being told",
     )
+    parser.add_argument(
+        "--debounce",
+        metavar="SECONDS",
+        type=seconds,
+        help="wait so long after an end for a start of the same guest: both are one, a reboot",
+    )
     parser.epilog = "--format json writes one JSON object on a line for each event."
 
 
@@ -41,7 +47,9 @@ def run_events(context: Context, arguments: Namespace) -> int:
     left = arguments.count
     headers, first = out.headers, True
     with (
-        context.connect().events(poll=arguments.poll, timeout=context.timeout()) as stream,
+        context.connect().events(
+            poll=arguments.poll, debounce=arguments.debounce, timeout=context.timeout()
+        ) as stream,
         _Interrupts() as interrupts,
     ):
         out.message(f"listening ({stream.source})")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from pathlib import Path
 
 from xenparley.domain.errors import XenparleyError
@@ -242,7 +243,7 @@ def check_close_releases(bench: Bench) -> None:
 
     use(bench.subject.make_channel())
     kept = []  # so that the garbage collector does not close what close() forgot
-    files, threads = _open_files(), threading.active_count()
+    files, threads = _settled(bench)
     for _ in range(count):
         channel = bench.subject.make_channel()
         kept.append(channel)
@@ -252,6 +253,19 @@ def check_close_releases(bench: Bench) -> None:
         f"{count} channels closed: {_open_files() - files} file descriptors and "
         f"{threading.active_count() - threads} threads are left behind",
     )
+
+
+def _settled(bench: Bench) -> tuple[int, int]:
+    """Count files and threads when they no longer change: what goes later would hide what stays.
+
+    A peer in this process may still be closing its side.
+    """
+    end = time.monotonic() + bench.limits.settle
+    counts = [(_open_files(), threading.active_count())]
+    while len(counts) < 5 or (len(set(counts[-5:])) > 1 and time.monotonic() < end):
+        time.sleep(0.02)
+        counts.append((_open_files(), threading.active_count()))
+    return counts[-1]
 
 
 def _open_files() -> int:
