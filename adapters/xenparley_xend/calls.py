@@ -22,7 +22,6 @@ from xenparley_xend.errors import CHANNEL
 from xenparley_xend.offers import narrowed
 from xenparley_xend.release import release_of
 from xenparley_xend.rows import Seen, seen
-from xenparley_xend.xmlrpc_door import XmlRpcDoor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +54,7 @@ class Calls:
         self.places = places
         self.closed = False
         self.door: Door | None = None
-        self.second: XmlRpcDoor | None = None
+        self.second: Door | None = None
         #: What this host can't do, and why; known once the door is open.
         self.withheld: dict[Capability, str] = {}
         self._release: Release | None = None
@@ -114,8 +113,8 @@ class Calls:
         door, second, node = self.places.open(deadline)
         self._release = release_of(node)
         for each in (door, second):
-            if isinstance(each, XmlRpcDoor):
-                each.release = self._release
+            if each is not None:
+                each.learn(self._release)
         _, gone = narrowed(
             self._release,
             xmlrpc=second is not None or door.kind == "xmlrpc",

@@ -9,11 +9,11 @@ from xenparley.domain.errors import InvalidInput, Unsupported, XenparleyError
 from xenparley.negotiation.capability import Role
 from xenparley.negotiation.offer import Available, ProbeResult, Refused, Unavailable
 from xenparley_xend.calls import Calls
+from xenparley_xend.endpoint import Endpoint
 from xenparley_xend.errors import CHANNEL
 from xenparley_xend.offers import narrowed
 from xenparley_xend.places import DEFINITIONS, HTTP_SOCKET, XMLRPC_SOCKET, Place, Places
 from xenparley_xend.plugin import SPEC
-from xenparley_xend.transport import Endpoint
 
 if TYPE_CHECKING:
     from xenparley.plugin.spi import ChannelContext

@@ -7,9 +7,12 @@ looks for a *name* first, so whoever acts checks before whose answer a key gives
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from xenparley_wire.sxp import Sexp
+
+if TYPE_CHECKING:
+    from xenparley_xend.release import Release
 
 __all__ = ["READS", "Door", "Op", "Value"]
 
@@ -44,6 +47,10 @@ class Door(Protocol):
 
     #: ``http`` or ``xmlrpc``.
     kind: str
+
+    def learn(self, release: Release) -> None:
+        """Take in the host's release: what is sent may differ by it."""
+        ...
 
     def node(self, deadline: float) -> Sexp:
         """Return ``(node (key value)...)``."""

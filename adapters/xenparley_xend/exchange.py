@@ -21,10 +21,12 @@ from xenparley.domain.errors import (
     XenparleyError,
 )
 from xenparley.domain.identity import printable
-from xenparley_xend.transport import Connection, Endpoint, TimedSocket
+from xenparley_xend.transport import Connection, TimedSocket
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from xenparley_xend.endpoint import Endpoint
 
 __all__ = ["MAX_RESPONSE", "Answer", "Line"]
 

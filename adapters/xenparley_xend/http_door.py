@@ -18,7 +18,8 @@ from xenparley_xend.exchange import Answer, Line
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from xenparley_xend.transport import Endpoint
+    from xenparley_xend.endpoint import Endpoint
+    from xenparley_xend.release import Release
 
 __all__ = ["MAX_FORM", "HttpDoor", "form"]
 
@@ -59,6 +60,9 @@ class HttpDoor:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.line = Line(endpoint, {"Accept": "application/sxp"})
+
+    def learn(self, release: Release) -> None:
+        """Every release takes the same forms."""
 
     def node(self, deadline: float) -> Sexp:
         """Return the node."""

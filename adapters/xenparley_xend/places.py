@@ -19,14 +19,12 @@ from xenparley.domain.errors import (
     XenparleyError,
 )
 from xenparley_wire.sxp import Sexp
-from xenparley_xend.http_door import HttpDoor
-from xenparley_xend.transport import Endpoint
-from xenparley_xend.xmlrpc_door import XmlRpcDoor
+from xenparley_xend.endpoint import Endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from xenparley_xend.doors import Door
+    from xenparley_xend.http_door import HttpDoor
+    from xenparley_xend.xmlrpc_door import XmlRpcDoor
 
 __all__ = ["DEFINITIONS", "HTTP_SOCKET", "XMLRPC_SOCKET", "Place", "Places"]
 
@@ -60,7 +58,7 @@ class Places:
     insecure: bool = False
     _opened: list[HttpDoor | XmlRpcDoor] = field(factory=list, init=False)
 
-    def open(self, deadline: float) -> tuple[Door, XmlRpcDoor | None, Sexp]:
+    def open(self, deadline: float) -> tuple[Door, Door | None, Sexp]:
         """Return the first door that opens, an XML-RPC door beside it, and the node.
 
         Raises Unavailable with each place and its reason; a place that refuses access, or does
@@ -71,8 +69,14 @@ class Places:
         door: Door | None = None
         node: Sexp = []
         for place in self.places:
+            try:
+                place.endpoint.look()
+            except Unavailable as exc:
+                errors.append(exc)
+                reasons.append(exc.message)
+                continue
             for make in _makers(place.protocol):
-                if door is not None and make is not XmlRpcDoor:
+                if door is not None and make.kind != "xmlrpc":
                     continue
                 made = make(place.endpoint)
                 self._opened.append(made)
@@ -92,7 +96,7 @@ class Places:
                     continue
                 if door is None:
                     door, node = made, told
-                elif isinstance(made, XmlRpcDoor):
+                elif made.kind == "xmlrpc":
                     self._opened.remove(made)
                     self._forget(door)
                     return door, made, node
@@ -139,7 +143,10 @@ class Places:
         return self.definitions is not None and Path(self.definitions).is_dir()
 
 
-def _makers(protocol: str) -> tuple[Callable[[Endpoint], HttpDoor | XmlRpcDoor], ...]:
+def _makers(protocol: str) -> tuple[type[HttpDoor] | type[XmlRpcDoor], ...]:
+    from xenparley_xend.http_door import HttpDoor
+    from xenparley_xend.xmlrpc_door import XmlRpcDoor
+
     if protocol == "http":
         return (HttpDoor,)
     if protocol == "xmlrpc":

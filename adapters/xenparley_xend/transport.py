@@ -13,30 +13,15 @@ import socket
 import time
 from typing import TYPE_CHECKING, cast
 
-from attrs import frozen
-
 from xenparley.domain.errors import AccessRefused, DeadlineExceeded, Unavailable
 from xenparley.domain.identity import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Connection", "Endpoint", "TimedSocket"]
+    from xenparley_xend.endpoint import Endpoint
 
-
-@frozen
-class Endpoint:
-    """Where XenD listens: a UNIX socket's ``path``, or ``host`` and ``port``."""
-
-    path: str | None = None
-    host: str | None = None
-    port: int = 8000
-
-    def __str__(self) -> str:
-        """Word it for messages."""
-        if self.path is not None:
-            return printable(self.path, limit=200)
-        return f"{printable(self.host or '?', limit=200)}:{self.port}"
+__all__ = ["Connection", "TimedSocket"]
 
 
 class TimedSocket:

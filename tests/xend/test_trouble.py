@@ -23,9 +23,9 @@ from xenparley.domain.errors import (
 from xenparley.domain.identity import GuestRef
 from xenparley.negotiation.capability import Role
 from xenparley_xend.doors import Op
+from xenparley_xend.endpoint import Endpoint
 from xenparley_xend.exchange import MAX_RESPONSE
 from xenparley_xend.http_door import HttpDoor
-from xenparley_xend.transport import Endpoint
 from xenparley_xend.xmlrpc_door import XmlRpcDoor
 
 NODE = sxp_answer(b"(node (host h) (xen_major 3) (xen_minor 1) (xend_config_format 4))")
