@@ -134,6 +134,8 @@ class Guests:
         config = Path(self._folder.name) / f"{number}.cfg"
         config.write_text("".join(f"{key}={_setting(value)}\n" for key, value in words.items()))
         self._made.add(identity)
+        # what a guest of this name said in an earlier run
+        (LOGS / f"guest-{name}.log").unlink(missing_ok=True)
         command("xl", "create", *(["-p"] if paused else []), str(config))
         domid = now(identity).domid
         return Guest(name, identity, domid, kind, memory, vcpus)
