@@ -253,10 +253,11 @@ def test_host_info(channel: HypercallChannel) -> None:
 
 
 def test_console_ring(channel: HypercallChannel) -> None:
-    ring = channel.port(Role.HOST).console_ring(deadline=soon())
     shown = command("xl", "dmesg")
-    assert "Xen version 4.17" in shown
-    assert shown[:2000] == ring[:2000]
+    ring = channel.port(Role.HOST).console_ring(deadline=soon())
+    assert "(XEN) " in shown
+    # What is new drives out what is old, and may have done so in between.
+    assert shown[-2000:] in ring
 
 
 def test_pools_nodes_topology_and_heap(channel: HypercallChannel) -> None:

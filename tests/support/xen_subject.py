@@ -21,7 +21,7 @@ from xenparley_sim.simulated_access import settings_of
 from xenparley_sim.xend_config import _NAME
 from xenparley_testing import ODD_NAMES, Faults, Limits, Subject
 
-__all__ = ["xen_subject"]
+__all__ = ["BAD_NAMES", "xen_subject"]
 
 _KINDS = {
     "stall": "hung",
@@ -53,7 +53,7 @@ def xen_subject(release, channel, *, wrap=lambda channel: channel, limits=None, 
             destination=None if channel == "xl" else "there",
             **_making(xen, channel),
             **({"cdrom_template": CDROM} if xen.toolstack == "xend" else {}),
-            **({"unholdable": _BAD_NAMES} if channel == "xend" else {}),
+            **({"unholdable": BAD_NAMES} if channel == "xend" else {}),
         )
         (xen.directory / "images").mkdir(exist_ok=True)
         make = made.make_channel
@@ -64,7 +64,7 @@ def xen_subject(release, channel, *, wrap=lambda channel: channel, limits=None, 
             there.close()
 
 
-_BAD_NAMES = frozenset(n for n in ODD_NAMES if not _NAME.fullmatch(n))
+BAD_NAMES = frozenset(n for n in ODD_NAMES if not _NAME.fullmatch(n))
 
 
 def _limits(channel):

@@ -83,7 +83,8 @@ def check_events(bench: Bench) -> None:
             raise broken(f"events: {event!r} lacks its source or guest")
         if not now - 3600 < event.at < now + 3600:
             raise broken(f"events: {event!r} was observed at {event.at}, now is {now}")
-    if bench.offered(C.DEFINE, C.UNDEFINE):
+    kinds = bench.offers[C.EVENTS].events
+    if bench.offered(C.DEFINE, C.UNDEFINE) and (kinds is None or EventKind.DEFINED in kinds):
         defined = bench.defined()
         bench.eventually(
             lambda: bool(heard.of(defined, EventKind.DEFINED)), "events: define was never told"
