@@ -32,6 +32,8 @@ _CONTRACTS = ("test_contract.py", "test_matrix.py", "test_sim.py")
 _PRODUCTS = (
     "releases/test_one_host.py",
     "releases/test_faults.py",
+    "releases/test_lifecycle.py",
+    "releases/test_negotiated_contract.py",
     "releases/test_table.py",
     "kit/test_mutants_of_adapters.py",
     "xend/test_transcripts.py",
