@@ -35,6 +35,7 @@ class Machine:
         self.folder = places.run(name)
         self._lock = self.folder / "machine.lock"
         self._owner: int | None = None
+        self._keeper: subprocess.Popen[bytes] | None = None
 
     @property
     def share(self) -> Path:
@@ -74,9 +75,10 @@ class Machine:
             if self.running():
                 return
             self.console.unlink(missing_ok=True)
-            keeper = self._spawn(settings, owned)
+            # Kept as long as it runs: it is this process's child, and waited for when it ends.
+            self._keeper = self._spawn(settings, owned)
             try:
-                self._wait(keeper)
+                self._wait(self._keeper)
             except BaseException:
                 self.stop()
                 raise
@@ -170,6 +172,9 @@ class Machine:
             if waited > 15:
                 raise LabError(f"keeper {keeper} of the machine {self.name!r} does not end")
             time.sleep(0.05)
+        if self._keeper is not None:
+            self._keeper.wait(timeout=15)
+            self._keeper = None
         return ran
 
     @staticmethod
