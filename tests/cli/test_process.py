@@ -97,6 +97,21 @@ def test_events_of_another_process(program: Program, run: Run, uri: str) -> None
     assert (event["kind"], event["name"]) == ("defined", "web")
 
 
+def test_a_reboot_is_one_event_where_that_is_asked(program: Program, run: Run, uri: str) -> None:
+    for words, text in ((["define", "-"], guest_xml()), (["start", "web"], "")):
+        assert run("-c", uri, *words, stdin=text).code == 0
+    process = program("-c", uri, "events", "--debounce", "60", "--format", "json")
+    assert process.stderr is not None
+    assert process.stdout is not None
+    assert "listening" in process.stderr.readline()
+    assert run("-c", uri, "reboot", "web").code == 0
+    told = (json.loads(line)["event"] for line in process.stdout)
+    life = next(event for event in told if event["kind"] in ("started", "stopped"))
+    process.kill()
+    process.communicate(timeout=60)
+    assert (life["kind"], life["detail"], life["name"]) == ("started", "reboot", "web")
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
 def test_terminals_of_any_encoding(program: Program, third_party: Path, encoding: str) -> None:
     environ = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONPATH": str(third_party)}

@@ -43,7 +43,7 @@ def commands(host: xenparley.Host, config: GuestConfig, disk: Disk) -> None:
 
 
 def events(host: xenparley.Host) -> None:
-    with host.events() as stream:
+    with host.events(poll=1, debounce=5.0, timeout=30) as stream:
         assert_type(stream.get(1.0), xenparley.GuestEvent | None)
         for event in stream:
             assert_type(event.kind, xenparley.EventKind)
@@ -55,7 +55,7 @@ async def asynchronous() -> None:
     assert_type(await host.list(all=True), xenparley.Listing)
     assert_type(await host.start("a", wait=False), xenparley.Outcome)
     await host.start("a", force=True)  # type: ignore[call-arg]
-    async for event in await host.events():
+    async for event in await host.events(debounce=5.0):
         assert_type(event, xenparley.GuestEvent)
 
 
